@@ -1,0 +1,43 @@
+"""Rows, constraints and querysets that speak the domain's words."""
+
+from __future__ import annotations
+
+from rollouts.models.catalog import Connection, Package, PackageVersion
+from rollouts.models.deployment import Deployment, Heartbeat
+from rollouts.models.event import SYSTEM, ChainHead, Event
+from rollouts.models.orgs import Exclusion, Installation, Org, Since, SyncRun, VersionChange
+from rollouts.models.people import Person, RoleGrant
+from rollouts.models.push import Attempt, Batch, PushError, RemoteCall
+from rollouts.models.review import Approval, FrozenList, FrozenOrg
+from rollouts.models.rollout import Hold, HoldKind, Rollout, Target, Wave
+
+__all__ = [
+    "SYSTEM",
+    "Approval",
+    "Attempt",
+    "Batch",
+    "ChainHead",
+    "Connection",
+    "Deployment",
+    "Event",
+    "Exclusion",
+    "FrozenList",
+    "FrozenOrg",
+    "Heartbeat",
+    "Hold",
+    "HoldKind",
+    "Installation",
+    "Org",
+    "Package",
+    "PackageVersion",
+    "Person",
+    "PushError",
+    "RemoteCall",
+    "RoleGrant",
+    "Rollout",
+    "Since",
+    "SyncRun",
+    "Target",
+    "VersionChange",
+    "Wave",
+]

@@ -1,0 +1,29 @@
+"""This installation itself: its mode, and the heartbeats that prove it works."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class Deployment(models.Model):
+    """The single row that says what kind of installation owns this database."""
+
+    installation = models.UUIDField(default=uuid.uuid4)
+    simulation = models.BooleanField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{'simulation' if self.simulation else 'real'} {self.installation}"
+
+
+class Heartbeat(models.Model):
+    """Proof that a part works, written by doing its work. Times are business time."""
+
+    part = models.CharField(max_length=20, unique=True)
+    beat_at = models.DateTimeField()
+    note = models.CharField(max_length=400, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.part} at {self.beat_at}"

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 @require_safe
 @never_cache
 def livez(_request: HttpRequest) -> HttpResponse:
-    """200 while the process answers. It depends on nothing, so a broken database restarts nobody."""
+    """200 while the process answers. It asks nothing else: a broken database restarts nobody."""
     return HttpResponse("alive\n", content_type="text/plain")
 
 
@@ -51,7 +51,7 @@ def _database_problems() -> list[str]:
 
 
 def _broker_word() -> str:
-    """"reachable" or "away", within a second."""
+    """Whether the broker is "reachable" or "away", said within a second."""
     with suppress(redis.RedisError, OSError):
         client = redis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1

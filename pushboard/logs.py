@@ -12,10 +12,18 @@ MASK = "[removed]"
 
 # Order matters: the wider patterns come first, so that a token inside a header goes with it.
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), MASK),
+    (
+        re.compile(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+            re.DOTALL,
+        ),
+        MASK,
+    ),
     # Authorization: Bearer x, 'Authorization': 'Basic x'
     (
-        re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic|oauth|digest)\s+)?[^\s\"',;}]+"),
+        re.compile(
+            r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic|oauth|digest)\s+)?[^\s\"',;}]+"
+        ),
         rf"\1{MASK}",
     ),
     (re.compile(r"(?i)\b(bearer|oauth)\s+[A-Za-z0-9._~+/!=-]{8,}"), rf"\1 {MASK}"),

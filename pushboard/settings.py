@@ -30,7 +30,9 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 # Simulation is not Django's DEBUG: pages, errors and security are those of production. What
 # differs is whom it may talk to (loopback only) and how fast its clock runs.
-SIMULATION = env.choice("PUSHBOARD_MODE", "production", ("production", "simulation")) == "simulation"
+SIMULATION = (
+    env.choice("PUSHBOARD_MODE", "production", ("production", "simulation")) == "simulation"
+)
 DEBUG = False
 
 # --- Time -----------------------------------------------------------------------------------
@@ -44,7 +46,7 @@ LANGUAGE_CODE = "en"
 # factor of 1 leaves the wall's time as it is.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _wall = env.moment("PUSHBOARD_CLOCK_ANCHOR_WALL", _EPOCH)
-CLOCK = {
+CLOCK: dict[str, Any] = {
     "factor": env.number("PUSHBOARD_CLOCK_FACTOR", 1, least=1, most=3600),
     "anchor_wall": _wall,
     "anchor_sim": env.moment("PUSHBOARD_CLOCK_ANCHOR_SIM", _wall),
@@ -57,7 +59,7 @@ SYNC_SECONDS = env.number("PUSHBOARD_SYNC_SECONDS", 900, least=5, most=86400)
 # --- Salesforce -----------------------------------------------------------------------------
 
 DEV_ALLOWED_HOSTS = env.names("PUSHBOARD_DEV_ALLOWED_HOSTS")
-SALESFORCE = {
+SALESFORCE: dict[str, Any] = {
     # The packaging org's own address; empty until somebody connects one.
     "login_url": env.text("PUSHBOARD_SF_LOGIN_URL").rstrip("/"),
     "auth": env.choice("PUSHBOARD_SF_AUTH", "client-credentials", ("client-credentials", "jwt")),

@@ -1,0 +1,33 @@
+# One line per target: the logic is in the programs it calls.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BOOTSTRAP := $(PYTHON) pushboard/bootstrap.py
+
+.PHONY: help demo test test-browser lint format lock battery-kill battery-honesty
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## everything on this machine, no Salesforce: PORT=8000 SPEED=120 ORGS=2000 RESET=1
+	@$(BOOTSTRAP) demo manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SPEED),--speed $(SPEED)) $(if $(ORGS),--orgs $(ORGS)) $(if $(RESET),--reset)
+
+test: ## every check and test that needs no browser: ARGS="tests/domain -x"
+	@$(BOOTSTRAP) dev -m tests.gate $(ARGS)
+
+test-browser: ## the stories in a real Chromium (Debian's package chromium)
+	@$(BOOTSTRAP) dev -m tests.browser_gate $(ARGS)
+
+lint: ## the checks without the tests
+	@$(BOOTSTRAP) dev -m tests.gate lint
+
+format: ## let ruff lay out the code
+	@$(BOOTSTRAP) dev -m ruff format .
+
+lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
+	@$(BOOTSTRAP) dev -m tests.relock
+
+battery-kill: ## kill every process of the demo at random and count pushes
+	@$(BOOTSTRAP) dev -m tests.batteries.kill $(ARGS)
+
+battery-honesty: ## compare every figure on the pages with the simulator
+	@$(BOOTSTRAP) dev -m tests.batteries.honesty $(ARGS)

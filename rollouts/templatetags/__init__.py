@@ -1,0 +1,1 @@
+"""Formatting for templates. Nothing here decides anything."""

@@ -1,0 +1,251 @@
+"""Tags and filters of the pages: icons, ages, times, figures, bars. Formatting only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from rollouts.templatetags.shapes import SEGMENTS, Segment, segments, squares
+from rollouts.templatetags.words import COUNTED, Face, face
+
+register = template.Library()
+
+ADAY = timedelta(days=1)
+
+
+@register.simple_tag
+def sprite(name: str) -> str:
+    """Return the address of one symbol in the sprite."""
+    return f"{static('img/icons.svg')}#i-{name}"
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """Draw a symbol beside a word; it is hidden from screen readers, the word is not."""
+    classes = f"icon {extra}".strip()
+    return format_html(
+        '<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', classes, sprite(name)
+    )
+
+
+@register.inclusion_tag("components/_status.html")
+def status(thing: str, state: object, word: str = "") -> dict[str, object]:
+    """Show a state as shape and word, for tables and running text."""
+    return {"face": _worded(face(thing, state), word)}
+
+
+@register.inclusion_tag("components/_badge.html")
+def badge(thing: str, state: object, word: str = "") -> dict[str, object]:
+    """Show the one state of a page or of a list item."""
+    return {"face": _worded(face(thing, state), word)}
+
+
+def _worded(shown: Face, word: str) -> Face:
+    return shown._replace(word=word) if word else shown
+
+
+@register.inclusion_tag("components/_note.html")
+def note(tone: str, text: object, role: str = "") -> dict[str, object]:
+    """Say one thing in a tinted box."""
+    marks = {"fail": "failed", "need": "warn", "ok": "ok", "run": "info"}
+    return {"tone": tone, "mark": marks.get(tone, "info"), "text": text, "role": role}
+
+
+# -- numbers and times -----------------------------------------------------------------------
+
+
+@register.filter
+def number(value: int | None) -> str:
+    """Write a count: four digits stand together, more are grouped in threes."""
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if abs(value) >= 10_000 else str(value)
+
+
+@register.simple_tag
+def figure(key: str, value: object, as_of: datetime | None) -> SafeString:
+    """Show one figure with its name and the moment of the read that it comes from.
+
+    Both must come from the same stored row: a scripted check holds every figure of the pages
+    against Salesforce's own log at that moment. An unread figure says so and has no moment.
+    """
+    shown = "not read yet" if value is None else number(value) if isinstance(value, int) else value
+    return format_html(
+        '<span data-figure="{}" data-as-of="{}" data-value="{}">{}</span>',
+        key, utc_iso(as_of), "" if value is None else value, shown,
+    )
+
+
+@register.filter
+def utc_iso(moment: object) -> str:
+    """Write a moment for machines: ISO 8601 in UTC, or nothing when there is none."""
+    if not isinstance(moment, datetime):
+        return ""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@register.filter
+def clock(moment: object) -> str:
+    """Write a moment for people: weekday, day, hour, and the zone always."""
+    if not isinstance(moment, datetime):
+        return ""
+    there = moment.astimezone(UTC)
+    return f"{there:%a} {there.day} {there:%b}, {there:%H:%M} UTC"
+
+
+@register.filter
+def day(moment: object) -> str:
+    """Write a day with its year, for history that may be long ago."""
+    if not isinstance(moment, datetime):
+        return ""
+    there = moment.astimezone(UTC)
+    return f"{there.day} {there:%b %Y}"
+
+
+@register.simple_tag
+def when(moment: datetime | None, style: str = "", missing: str = "") -> SafeString | str:
+    """Show a moment as a time element; ``style`` "long" adds the year, "time" is the hour only."""
+    if moment is None:
+        return missing
+    there = moment.astimezone(UTC)
+    text = clock(moment)
+    if style == "long":
+        text = f"{day(moment)}, {there:%H:%M} UTC"
+    elif style == "time":
+        text = f"{there:%H:%M}"
+    return format_html('<time datetime="{}">{}</time>', utc_iso(moment), text)
+
+
+@register.simple_tag(takes_context=True)
+def ago(context: Mapping[str, Any], moment: datetime | None, late_after: int = 0) -> SafeString:
+    """Show the age of a read; the script keeps it growing, ``late_after`` seconds turn it amber."""
+    if moment is None:
+        return format_html("<span>{}</span>", "never")
+    now = context["shell"]["now"]
+    late = format_html(' data-late-after="{}"', late_after) if late_after else ""
+    return format_html(
+        '<time datetime="{}" data-ago="{}"{}>{}</time>',
+        utc_iso(moment), clock(moment), late, age(now - moment) or clock(moment),
+    )
+
+
+def age(span: timedelta) -> str:
+    """Write how long ago something was, or "" when a date says it better (after a day)."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s ago"
+    if seconds < 3600:
+        return f"{seconds // 60} min ago"
+    return f"{seconds // 3600} h ago" if span < ADAY else ""
+
+
+@register.filter
+def lasting(span: object) -> str:
+    """Write a duration in its two largest units; takes seconds or a timedelta."""
+    if isinstance(span, int | float):
+        span = timedelta(seconds=span)
+    if not isinstance(span, timedelta):
+        return ""
+    seconds = max(0, int(span.total_seconds()))
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts = []
+    for name, size in units:
+        if seconds >= size and len(parts) < 2:
+            parts.append(f"{seconds // size} {name}")
+            seconds %= size
+        elif parts:
+            break
+    return " ".join(parts) or "0 s"
+
+
+@register.filter
+def percent(part: int, whole: int) -> str:
+    """Write a share; 0 and 100 only when it is exactly so."""
+    if not whole:
+        return "0 %"
+    share = 100 * part / whole
+    if 0 < share < 1:
+        return "under 1 %"
+    if 99 < share < 100:
+        return "over 99 %"
+    return f"{share:.0f} %"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Return the first letters of the first and the last word of a name."""
+    words = str(name).split()
+    return "".join(word[0].upper() for word in (words[:1] + words[1:][-1:]))
+
+
+@register.filter
+def plural(count: int, word: str) -> str:
+    """Write a count and its noun: "1 org", "12 orgs", "2 batches"."""
+    if count == 1:
+        return f"1 {word}"
+    ending = "es" if word.endswith(("s", "sh", "ch", "x")) else "s"
+    return f"{number(count)} {word}{ending}"
+
+
+# -- pictures of counts ----------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/_bar.html")
+def bar(counts: Mapping[str, int], size: str = "") -> dict[str, object]:
+    """Draw counts as one segmented bar; the words beside it say the same."""
+    return {"parts": segments(counts), "size": size, "label": counts_in_words(counts)}
+
+
+@register.inclusion_tag("components/_counts.html")
+def counts(
+    prefix: str, counts: Mapping[str, int], as_of: datetime | None, url: str = ""
+) -> dict[str, object]:
+    """List counts as figures with their swatches, in the order of the bar."""
+    rows = [
+        {
+            "key": f"{prefix}.{state}",
+            "state": state,
+            "word": COUNTED[state].word,
+            "paint": part.paint,
+            "value": counts.get(state, 0),
+        }
+        for state, part in SEGMENTS.items()
+    ]
+    return {
+        "rows": [row for row in rows if row["value"]] or rows[-1:],
+        "hidden": [row for row in rows if not row["value"]][: len(rows) - 1],
+        "as_of": as_of,
+        "url": url,
+        "total": sum(counts.values()),
+    }
+
+
+@register.inclusion_tag("components/_strip.html")
+def strip(groups: Iterable[tuple[str, Iterable[str]]]) -> dict[str, object]:
+    """Draw one square per org, grouped; only for lists that fit the eye (about 300)."""
+    drawn = []
+    for name, states in groups:
+        listed = list(states)
+        tally = {state: listed.count(state) for state in SEGMENTS}
+        drawn.append({
+            "name": name,
+            "count": len(listed),
+            "grid": squares(listed),
+            "label": counts_in_words(tally),
+        })
+    return {"groups": drawn}
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """Say counts as one line, for those who hear the page."""
+    said = [f"{number(n)} {COUNTED[s].word}" for s in SEGMENTS if (n := counts.get(s, 0))]
+    return ", ".join(said) or "no orgs"
+
+
+__all__ = ["Segment", "register"]

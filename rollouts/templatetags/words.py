@@ -1,0 +1,114 @@
+"""The shape, the word and the tone of every state, once for all pages.
+
+A state is told by its silhouette and its word; the tone (colour) comes last and may be missing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rollouts.domain.lifecycle import (
+    AttemptState,
+    BatchState,
+    RolloutState,
+    TargetState,
+    WaveState,
+)
+
+
+class Face(NamedTuple):
+    """How a state looks: the icon's name in the sprite, the word, the tone's name."""
+
+    icon: str
+    word: str
+    tone: str
+
+
+UNKNOWN = Face("unknown", "Unknown", "need")
+
+ROLLOUT: dict[str, Face] = {
+    RolloutState.DRAFT: Face("planned", "Draft", "idle"),
+    RolloutState.READY: Face("decide", "Ready", "need"),
+    RolloutState.ACTIVE: Face("running", "Active", "run"),
+    RolloutState.HALTED: Face("halted", "Halted", "fail"),
+    RolloutState.COMPLETED: Face("ok", "Completed", "ok"),
+    RolloutState.COMPLETED_WITH_FAILURES: Face("warn", "Completed with failures", "need"),
+    RolloutState.ABORTING: Face("canceled", "Aborting", "need"),
+    RolloutState.ABORTED: Face("canceled", "Aborted", "idle"),
+}
+
+WAVE: dict[str, Face] = {
+    WaveState.PLANNED: Face("planned", "Planned", "idle"),
+    WaveState.FROZEN: Face("decide", "Needs approval", "need"),
+    WaveState.APPROVED: Face("ok", "Approved", "queue"),
+    WaveState.DISPATCHING: Face("running", "Dispatching", "run"),
+    WaveState.BAKING: Face("baking", "Baking", "run"),
+    WaveState.PASSED: Face("ok", "Passed", "ok"),
+    WaveState.SKIPPED: Face("skipped", "Skipped", "idle"),
+    WaveState.CLOSED: Face("warn", "Closed with failures", "need"),
+}
+
+BATCH: dict[str, Face] = {
+    BatchState.PLANNED: Face("planned", "Planned", "idle"),
+    BatchState.RESERVED: Face("prepared", "Preparing", "queue"),
+    BatchState.CREATED: Face("prepared", "Prepared", "queue"),
+    BatchState.VERIFIED: Face("verified", "Verified", "ok"),
+    BatchState.ARMING: Face("queued", "Arming", "queue"),
+    BatchState.ARMED: Face("queued", "Armed", "queue"),
+    BatchState.RUNNING: Face("running", "Running", "run"),
+    BatchState.SETTLED: Face("ok", "Settled", "ok"),
+    BatchState.IN_DOUBT: Face("unknown", "In doubt", "need"),
+    BatchState.CANCELED: Face("canceled", "Recalled", "idle"),
+    BatchState.ABANDONED: Face("canceled", "Given up", "idle"),
+}
+
+ATTEMPT: dict[str, Face] = {
+    AttemptState.RESERVED: Face("prepared", "Preparing", "queue"),
+    AttemptState.SUBMITTED: Face("prepared", "Prepared", "queue"),
+    AttemptState.QUEUED: Face("queued", "Queued", "queue"),
+    AttemptState.IN_PROGRESS: Face("running", "Running", "run"),
+    AttemptState.STUCK: Face("unknown", "Stuck at Salesforce", "need"),
+    AttemptState.SUCCEEDED: Face("ok", "Upgraded, not seen yet", "ok"),
+    AttemptState.CONFIRMED: Face("verified", "Upgraded, seen", "ok"),
+    AttemptState.UNCONFIRMED: Face("warn", "Reported, never seen", "need"),
+    AttemptState.FAILED: Face("failed", "Failed", "fail"),
+    AttemptState.CANCELED: Face("canceled", "Recalled", "idle"),
+}
+
+TARGET: dict[str, Face] = {
+    TargetState.PLANNED: Face("planned", "Planned", "idle"),
+    TargetState.EXCLUDED: Face("hand", "Left out", "block"),
+    TargetState.ALREADY_CURRENT: Face("skipped", "Had the version already", "idle"),
+    TargetState.GONE: Face("skipped", "Uninstalled", "idle"),
+    TargetState.IN_FLIGHT: Face("running", "At Salesforce", "run"),
+    TargetState.DONE: Face("verified", "Upgraded, seen", "ok"),
+    TargetState.FAILED: Face("failed", "Failed", "fail"),
+    TargetState.LEFT_OVER: Face("skipped", "Left over", "idle"),
+}
+
+# The nine columns in which every org of a rollout, wave or batch is counted exactly once.
+COUNTED: dict[str, Face] = {
+    "confirmed": Face("verified", "upgraded, seen", "ok"),
+    "upgraded": Face("ok", "upgraded, not seen yet", "ok"),
+    "running": Face("running", "running", "run"),
+    "queued": Face("queued", "queued", "queue"),
+    "failed": Face("failed", "failed", "fail"),
+    "canceled": Face("canceled", "recalled", "idle"),
+    "skipped": Face("skipped", "skipped", "idle"),
+    "prepared": Face("prepared", "prepared", "queue"),
+    "planned": Face("planned", "planned", "idle"),
+}
+
+FACES: dict[str, dict[str, Face]] = {
+    "rollout": ROLLOUT,
+    "wave": WAVE,
+    "batch": BATCH,
+    "attempt": ATTEMPT,
+    "target": TARGET,
+    "counted": COUNTED,
+}
+
+
+def face(thing: str, state: object) -> Face:
+    """Return the face of a state; a word that nobody taught us is shown as unknown, never hidden."""
+    return FACES.get(thing, {}).get(str(state), UNKNOWN._replace(word=str(state) or UNKNOWN.word))

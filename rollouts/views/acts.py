@@ -1,0 +1,45 @@
+"""What all acting views share: ask the pipeline, then say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+
+from rollouts.access import Request
+from rollouts.pipeline.transitions import Forbidden, Refusal
+
+FORBIDDEN, CONFLICT, UNPROCESSABLE = 403, 409, 422
+
+
+def status_of(refusal: Refusal) -> int:
+    """Choose the answer: 409 when the person was overtaken, 403 without the right, else 422."""
+    if isinstance(refusal, Forbidden):
+        return FORBIDDEN
+    return CONFLICT if refusal.overtaken else UNPROCESSABLE
+
+
+def act(
+    request: Request,
+    deed: Callable[[], object],
+    *,
+    done: str,
+    to: str,
+    refused: Callable[[Refusal], HttpResponse],
+) -> HttpResponse:
+    """Do it and go to the address, or show the refusal in the page it came from."""
+    try:
+        deed()
+    except Refusal as refusal:
+        return refused(refusal)
+    messages.success(request, done)
+    return see(to)
+
+
+def see(to: str) -> HttpResponseRedirect:
+    """Send the browser on after a change, so that going back does not repeat it."""
+    answer = redirect(to)
+    answer.status_code = 303
+    return answer

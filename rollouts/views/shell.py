@@ -1,0 +1,138 @@
+"""What every page wears: who is here, is all well, is anything stopped, how old are the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from rollouts.access import Request, known
+from rollouts.domain.lifecycle import BatchState
+from rollouts.domain.permissions import Permission
+from rollouts.models import Batch, Hold, HoldKind, Rollout
+from rollouts.pipeline import clock, report
+
+VERSION = "0.1.0"
+AT_WORK = (BatchState.ARMING.value, BatchState.ARMED.value, BatchState.RUNNING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One entry of the main navigation."""
+
+    label: str
+    url: str
+    is_current: bool
+    at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """Health in one shape and one line; ``level`` is ok, late or down."""
+
+    level: str
+    icon: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A line across every page: what is the case, what that means, where to look."""
+
+    kind: str
+    icon: str
+    title: str
+    text: str
+    url: str = ""
+    link: str = ""
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `shell`, worked out only when a template asks for it."""
+    return {"shell": SimpleLazyObject(lambda: _build(known(request)))}
+
+
+def _build(request: Request) -> dict[str, Any]:
+    factor = clock.pace().factor
+    built: dict[str, Any] = {
+        "now": request.now,
+        "factor": factor,
+        "factor_words": f"{factor:g}",
+        "simulation": settings.SIMULATION,
+        "version": VERSION,
+        "banners": [],
+    }
+    if not request.user.is_authenticated:
+        return built
+    health = report.health(request.now)
+    stop = Hold.objects.in_force().filter(kind=HoldKind.STOP_EVERYTHING).select_related("by").first()
+    return built | {
+        "person": request.user,
+        "role_words": ", ".join(sorted(role.value for role in request.roles)) or "no role yet",
+        "may_stop": request.may(Permission.STOP_EVERYTHING),
+        "may_plan": request.may(Permission.PLAN),
+        "anything_runs": Batch.objects.filter(state__in=AT_WORK).exists(),
+        "lamp": _lamp(health, stop),
+        "banners": _banners(health, stop),
+        "tabs": _tabs(request.path),
+        "orgs_read_at": _oldest(health.sync_as_of.values()),
+        "pushes_read_at": _pushes_read_at(),
+    }
+
+
+def _tabs(path: str) -> list[Tab]:
+    entries = (("Home", "home", "/"), ("Orgs", "find", "/orgs/"), ("Rollouts", "rollouts", None))
+    tabs = []
+    for label, name, also in entries:
+        url = reverse(name)
+        inside = path == url if url == "/" else path.startswith(url)
+        tabs.append(Tab(label, url, inside or (also not in (None, "/") and path.startswith(str(also)))))
+    return [*tabs, Tab("Status", reverse("status"), path.startswith(reverse("status")), at_end=True)]
+
+
+def _lamp(health: report.Health, stop: Hold | None) -> Lamp:
+    if stop:
+        return Lamp("down", "stop", "Everything is stopped")
+    if health.tone == "ok":
+        return Lamp("ok", "ok", health.words)
+    return Lamp("late" if health.tone == "need" else "down", "warn", health.words)
+
+
+def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
+    """List at most two lines, the most serious first."""
+    lines = []
+    if stop:
+        why = f"Reason: {stop.reason}" if stop.reason else "Reason not given yet."
+        lines.append(
+            Banner(
+                "stop", "stop", "Everything is stopped.",
+                f"{stop.by} pressed it. Nothing new starts. {why}", reverse("stop"), "Look",
+            )
+        )
+    if health.tone != "ok":
+        lines.append(
+            Banner(
+                "", "warn", f"{health.words}.",
+                "Nothing new is armed while this lasts; every way to stop still works.",
+                reverse("status"), "Status",
+            )
+        )
+    return lines
+
+
+def _oldest(moments: Any) -> datetime | None:
+    known_moments = [moment for moment in moments if moment]
+    return min(known_moments, default=None)
+
+
+def _pushes_read_at() -> datetime | None:
+    """Return the age of the oldest rollout that still moves, else of the last that did."""
+    running = Rollout.objects.running().exclude(sf_as_of=None).order_by("sf_as_of")
+    read = running.values_list("sf_as_of", flat=True).first()
+    last = Rollout.objects.exclude(sf_as_of=None).order_by("-sf_as_of")
+    return read or last.values_list("sf_as_of", flat=True).first()

@@ -12,6 +12,8 @@ from typing import Any
 from celery import Celery, signals
 from django.conf import settings
 
+from pushboard.tether import die_with_parent
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pushboard.settings")
 
 # Seconds after which an unanswered bell is dropped, so that an outage does not end in a stampede.
@@ -95,6 +97,12 @@ app.add_defaults(configuration)
 # the current one.
 app.set_default()
 app.autodiscover_tasks()
+
+
+@signals.worker_process_init.connect
+def _end_with_the_worker(**_: object) -> None:
+    """A pool process must not go on pushing for a worker that was killed and started again."""
+    die_with_parent()
 
 
 @signals.setup_logging.connect

@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from rollouts.management.launcher import tether
 from rollouts.management.launcher.places import ROOT
 from rollouts.management.launcher.programs import Program
 
 FIRST_DELAY = 0.5  # seconds before the first restart; doubles with each quick death
 LONGEST_DELAY = 15.0
 SETTLED_AFTER = 20.0  # a child that lived this long is forgiven its earlier deaths
+# Run by its path: the product does not import the wiring.
+_TETHER = ROOT / "pushboard" / "tether.py"
 _LARGEST_LOG = 5_000_000  # bytes; then the log of the runs before is set aside
 
 
@@ -78,7 +79,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > _LARGEST_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
         self.began = time.monotonic()
-        wrapper = (sys.executable, "-I", "-S", str(tether.__file__), str(os.getpid()))
+        wrapper = (sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()))
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal reaches the launcher only, which then
             # ends the children in their order.

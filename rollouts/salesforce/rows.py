@@ -1,0 +1,264 @@
+"""From Salesforce's JSON to the value types of the gateway.
+
+Nothing is guessed: a row that can't be read, or a status that is not known, raises Unknown with
+the raw word, because a wrong state on a page is worse than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rollouts.domain.ids import JOB, ORG, REQUEST, VERSION, BadId, long_id
+from rollouts.domain.ids import PACKAGE as PACKAGE_PREFIX
+from rollouts.salesforce.errors import Unknown
+from rollouts.salesforce.gateway import (
+    Added,
+    SfError,
+    SfJob,
+    SfPackage,
+    SfRequest,
+    SfStatus,
+    SfSubscriber,
+    SfVersion,
+)
+from rollouts.salesforce.outcomes import PASSING_TROUBLE, first_error
+
+Row = Mapping[str, object]
+
+# The object reference writes "In Progress", the API has been seen to answer "InProgress"; older
+# pages write "Cancelled".
+_STATUS = {status.value.lower(): status for status in SfStatus} | {
+    "in progress": SfStatus.IN_PROGRESS,
+    "cancelled": SfStatus.CANCELED,
+}
+# Refusals of one row that a later try may not meet.
+_AGAIN = frozenset(
+    {
+        "UNABLE_TO_LOCK_ROW",
+        "UNKNOWN_EXCEPTION",
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "PROCESSING_HALTED",
+        "REQUEST_LIMIT_EXCEEDED",
+        "SERVER_UNAVAILABLE",
+    }
+)
+
+
+class Unreadable(ValueError):
+    """An answer does not have the shape that Salesforce documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a query. ``following`` is the path of the next page, or ""."""
+
+    rows: Sequence[Row]
+    total: int
+    following: str
+
+
+def page(answer: object) -> Page:
+    """Read one page.
+
+    Raises:
+        Unreadable: not a page.
+    """
+    if not isinstance(answer, dict):
+        raise Unreadable("not an object")
+    rows, total, done = answer.get("records"), answer.get("totalSize"), answer.get("done")
+    following = answer.get("nextRecordsUrl") or ""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Unreadable("no records")
+    if not isinstance(total, int) or not isinstance(done, bool) or not isinstance(following, str):
+        raise Unreadable("no totals")
+    # The path is put after the host's name, so anything but a path could change the host.
+    if not done and not following.startswith("/services/data/"):
+        raise Unreadable("no next page")
+    return Page(rows, total, "" if done else following)
+
+
+def _unknown(field: str, raw: object) -> Unknown:
+    return Unknown(
+        f"Salesforce answered {field} “{str(raw)[:80]}”, which Pushboard does not know.",
+        code="UNKNOWN_VALUE",
+    )
+
+
+def text(row: Row, field: str) -> str:
+    """Return a text field, "" for null."""
+    value = row.get(field)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _unknown(field, value)
+    return value
+
+
+def number(row: Row, field: str) -> int:
+    """Return a whole number, 0 for null."""
+    value = row.get(field)
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _unknown(field, value)
+    return value
+
+
+def flag(row: Row, field: str) -> bool:
+    """Return a checkbox, False for null."""
+    value = row.get(field)
+    if value is not None and not isinstance(value, bool):
+        raise _unknown(field, value)
+    return bool(value)
+
+
+def an_id(row: Row, field: str, prefix: str = "") -> str:
+    """Return an id with 18 characters."""
+    raw = text(row, field)
+    try:
+        return long_id(raw, prefix=prefix, what=field)
+    except BadId:
+        raise _unknown(field, raw) from None
+
+
+def maybe_id(row: Row, field: str, prefix: str = "") -> str:
+    """Return an id with 18 characters, or "" for null."""
+    return an_id(row, field, prefix) if text(row, field) else ""
+
+
+def moment(row: Row, field: str) -> datetime:
+    """Return an instant in UTC; Salesforce writes 2026-11-16T01:00:00.000+0000."""
+    raw = text(row, field)
+    try:
+        value = datetime.fromisoformat(raw)
+    except ValueError:
+        raise _unknown(field, raw) from None
+    if value.tzinfo is None:
+        raise _unknown(field, raw)
+    return value.astimezone(UTC)
+
+
+def maybe_moment(row: Row, field: str) -> datetime | None:
+    """Return an instant in UTC, or None for null."""
+    return moment(row, field) if text(row, field) else None
+
+
+def status(row: Row) -> SfStatus:
+    """Return the status, in whichever spelling it came.
+
+    Raises:
+        Unknown: with the raw word, when it is none of the documented ones.
+    """
+    raw = text(row, "Status")
+    known = _STATUS.get(raw.lower())
+    if known is None:
+        raise _unknown("the status", raw)
+    return known
+
+
+def package(row: Row) -> SfPackage:
+    """Read a MetadataPackage row."""
+    return SfPackage(
+        id=an_id(row, "Id", PACKAGE_PREFIX),
+        name=text(row, "Name"),
+        namespace=text(row, "NamespacePrefix"),
+        generation=2 if text(row, "PackageCategory") == "Package2" else 1,
+    )
+
+
+def version(row: Row) -> SfVersion:
+    """Read a MetadataPackageVersion row."""
+    return SfVersion(
+        id=an_id(row, "Id", VERSION),
+        package_id=an_id(row, "MetadataPackageId", PACKAGE_PREFIX),
+        name=text(row, "Name"),
+        major=number(row, "MajorVersion"),
+        minor=number(row, "MinorVersion"),
+        patch=number(row, "PatchVersion"),
+        build=number(row, "BuildNumber"),
+        released=text(row, "ReleaseState") == "Released",
+        deprecated=flag(row, "IsDeprecated"),
+    )
+
+
+def subscriber(row: Row) -> SfSubscriber:
+    """Read a PackageSubscriber row."""
+    return SfSubscriber(
+        org=an_id(row, "OrgKey", ORG),
+        org_name=text(row, "OrgName"),
+        status=text(row, "OrgStatus"),
+        is_production=text(row, "OrgType") == "Production",
+        instance=text(row, "InstanceName"),
+        parent=maybe_id(row, "ParentOrg", ORG),
+        package_id=an_id(row, "MetadataPackageId", PACKAGE_PREFIX),
+        version_id=maybe_id(row, "MetadataPackageVersionId", VERSION),
+        installed=text(row, "InstalledStatus") == "i",
+        blocked=flag(row, "HasRestrictionEnabled")
+        or text(row, "CustomUpgradeType") == "BlockedBySubscriber",
+        modified=moment(row, "SystemModstamp"),
+    )
+
+
+def request(row: Row) -> SfRequest:
+    """Read a PackagePushRequest row with its version's package."""
+    parent = row.get("PackageVersion")
+    return SfRequest(
+        id=an_id(row, "Id", REQUEST),
+        version_id=an_id(row, "PackageVersionId", VERSION),
+        package_id=maybe_id(parent, "MetadataPackageId", PACKAGE_PREFIX)
+        if isinstance(parent, dict)
+        else "",
+        status=status(row),
+        start=maybe_moment(row, "ScheduledStartTime"),
+    )
+
+
+def job(row: Row) -> SfJob:
+    """Read a PackagePushJob row."""
+    return SfJob(
+        id=an_id(row, "Id", JOB),
+        request_id=an_id(row, "PackagePushRequestId", REQUEST),
+        org=an_id(row, "SubscriberOrganizationKey", ORG),
+        status=status(row),
+        started=maybe_moment(row, "StartTime"),
+        ended=maybe_moment(row, "EndTime"),
+    )
+
+
+def push_error(row: Row) -> SfError:
+    """Read a PackagePushError row."""
+    return SfError(
+        id=an_id(row, "Id"),
+        job_id=an_id(row, "PackagePushJobId", JOB),
+        severity=text(row, "ErrorSeverity"),
+        type=text(row, "ErrorType"),
+        title=text(row, "ErrorTitle"),
+        message=text(row, "ErrorMessage"),
+        details=text(row, "ErrorDetails"),
+    )
+
+
+def added(answer: object, orgs: Sequence[str]) -> Added:
+    """Read the answer to adding jobs: one result for each org, in the order they were sent.
+
+    Raises:
+        Unreadable: not one readable result for each org.
+    """
+    if not isinstance(answer, list) or len(answer) != len(orgs):
+        raise Unreadable("not one result for each org")
+    accepted = 0
+    refused: dict[str, tuple[str, str]] = {}
+    again: dict[str, tuple[str, str]] = {}
+    for org, result in zip(orgs, answer, strict=True):
+        if not isinstance(result, dict) or not isinstance(result.get("success"), bool):
+            raise Unreadable("a result without a word of success")
+        code, message = first_error(result.get("errors") or [])
+        if result["success"] or code == "DUPLICATE_VALUE":
+            accepted += 1
+        elif code in _AGAIN or PASSING_TROUBLE in message.lower():
+            again[org] = (code, message)
+        else:
+            refused[org] = (code or "UNKNOWN_REFUSAL", message)
+    return Added(accepted, refused, again)

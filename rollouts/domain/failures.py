@@ -42,7 +42,9 @@ _BY_TYPE = {
     "PACError": FailureKind.SUBSCRIBER,
     "UnclassifiedError": FailureKind.UNKNOWN,
 }
-_WAIT = re.compile(r"not yet available|lock|timed? ?out|ORA-04021|unexpected failure", re.I)
+_WAIT = re.compile(
+    r"not yet available|lock|timed? ?out|ORA-04021|unexpected failure", re.IGNORECASE
+)
 _NUMBER = re.compile(r"-?\d[\d.,-]*")
 _QUOTED = re.compile(r"'[^']{1,80}'|\"[^\"]{1,80}\"")
 NO_ERROR = Failure("", "No error recorded", "Salesforce reports a failure without an error row.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollouts.models.catalog import Connection, Package, PackageVersion
-from rollouts.models.deployment import Deployment, Heartbeat
+from rollouts.models.deployment import Deployment, Heartbeat, Lease
 from rollouts.models.event import SYSTEM, ChainHead, Event
 from rollouts.models.orgs import Exclusion, Installation, Org, Since, SyncRun, VersionChange
 from rollouts.models.people import Person, RoleGrant
@@ -27,6 +27,7 @@ __all__ = [
     "Hold",
     "HoldKind",
     "Installation",
+    "Lease",
     "Org",
     "Package",
     "PackageVersion",

@@ -27,3 +27,14 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.part} at {self.beat_at}"
+
+
+class Lease(models.Model):
+    """Who may conduct something just now. A dead holder's lease ends by itself."""
+
+    name = models.CharField(max_length=60, unique=True)
+    until = models.DateTimeField()
+    epoch = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} until {self.until}"

@@ -1,0 +1,180 @@
+"""What the conductor does next with one rollout: facts in, actions with reasons out.
+
+Settle first, then start a little. The order of the rules is the safety: halting is judged before
+anything may start, and a wave starts only when the one before it has ended well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from rollouts.domain.judging import Tally, bake_until, judge, may_pass
+from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, WaveState
+from rollouts.domain.policy import STRICT_KINDS, Policy
+
+
+class Do(StrEnum):
+    """The kinds of action that a decision may ask for."""
+
+    HALT = "halt"
+    REVIEW = "review"
+    LAPSE = "lapse"
+    SKIP = "skip"
+    START = "start"
+    NEXT_BATCH = "next_batch"
+    RETRY_BATCH = "retry_batch"
+    BAKE = "bake"
+    PASS = "pass"
+    COMPLETE = "complete"
+    DRAINED = "drained"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class WaveFacts:
+    """One wave as counted from its rows. Counts are orgs unless they say otherwise."""
+
+    number: int
+    state: WaveState
+    tally: Tally
+    bake: int
+    approved: bool = False
+    lapsed: bool = False
+    planned: int = 0
+    unsettled: int = 0
+    open_batches: int = 0
+    newest_settled_percent: float = 100.0
+    retry_due: int = 0
+    retry_waiting: int = 0
+    left_failed: int = 0
+    last_ended: datetime | None = None
+    baked_until: datetime | None = None
+    review: str = ""
+    acknowledged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutFacts:
+    """One rollout as read from its rows, with everything that holds it back."""
+
+    state: RolloutState
+    waves: Sequence[WaveFacts]
+    holds: Sequence[str] = ()
+    open_batches: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do, to which wave (0: the rollout itself), and why."""
+
+    do: Do
+    wave: int = 0
+    because: str = ""
+    until: datetime | None = None
+
+
+def decide(facts: RolloutFacts, policy: Policy, now: datetime) -> list[Action]:
+    """Return what to do now, in order; a single WAIT says why nothing."""
+    if facts.state is RolloutState.ABORTING:
+        if facts.open_batches:
+            return [Action(Do.WAIT, because=f"{facts.open_batches} batches are not settled")]
+        return [Action(Do.DRAINED, because="nothing of it can still start")]
+    if facts.state not in (RolloutState.READY, RolloutState.ACTIVE):
+        return [Action(Do.WAIT, because=f"the rollout is {facts.state}")]
+
+    judged = [
+        action
+        for wave in facts.waves
+        if wave.state in (WaveState.DISPATCHING, WaveState.BAKING)
+        for action in _judged(wave, policy)
+    ]
+    if judged:
+        return judged
+    current = next((wave for wave in facts.waves if wave.state not in WAVE_ENDS), None)
+    if current is None:
+        return [Action(Do.COMPLETE, because="every wave has ended")]
+    return [_next(current, facts, policy, now)]
+
+
+def _judged(wave: WaveFacts, policy: Policy) -> list[Action]:
+    verdict = judge(wave.tally, policy, wave.acknowledged)
+    if verdict.halt:
+        return [Action(Do.HALT, wave.number, f"wave {wave.number}: {verdict.halt}")]
+    if verdict.hold and not wave.review:
+        return [Action(Do.REVIEW, wave.number, verdict.hold)]
+    return []
+
+
+def _next(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: datetime) -> Action:
+    match wave.state:
+        case WaveState.APPROVED:
+            return _approved(wave, facts)
+        case WaveState.DISPATCHING:
+            return _dispatching(wave, facts, policy, now)
+        case WaveState.BAKING:
+            return _baking(wave, policy, now)
+        case WaveState.FROZEN:
+            return Action(Do.WAIT, wave.number, f"wave {wave.number} waits for approval")
+        case _:
+            return Action(Do.WAIT, wave.number, f"wave {wave.number} waits to be frozen")
+
+
+def _approved(wave: WaveFacts, facts: RolloutFacts) -> Action:
+    if not wave.planned:
+        return Action(Do.SKIP, wave.number, "no org is left in it")
+    if wave.lapsed:
+        return Action(Do.LAPSE, wave.number, "its approval lapsed before it started")
+    if not wave.approved:
+        return Action(Do.WAIT, wave.number, f"wave {wave.number} has no standing approval")
+    if facts.holds:
+        return Action(Do.WAIT, wave.number, facts.holds[0])
+    return Action(Do.START, wave.number, "approved, and the wave before it has ended")
+
+
+def _dispatching(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: datetime) -> Action:
+    if wave.planned:
+        return _next_batch(wave, facts, policy)
+    if wave.unsettled:
+        return Action(Do.WAIT, wave.number, f"{wave.unsettled} orgs are not settled")
+    if wave.retry_due and not facts.holds and not wave.review:
+        return Action(Do.RETRY_BATCH, wave.number, f"{wave.retry_due} failures are worth a retry")
+    if wave.retry_due or wave.retry_waiting:
+        return Action(Do.WAIT, wave.number, "retries are due later")
+    if not wave.tally.attempted:
+        return Action(Do.SKIP, wave.number, "none of its orgs needed a push any more")
+    finished = wave.last_ended or now
+    return Action(
+        Do.BAKE,
+        wave.number,
+        "every org has Salesforce's final word",
+        until=bake_until(finished, wave.bake),
+    )
+
+
+def _next_batch(wave: WaveFacts, facts: RolloutFacts, policy: Policy) -> Action:
+    if facts.holds:
+        return Action(Do.WAIT, wave.number, facts.holds[0])
+    if wave.review:
+        return Action(Do.WAIT, wave.number, wave.review)
+    strict = wave.tally.kind in STRICT_KINDS
+    needed = 100.0 if strict else policy.next_batch_settled_percent
+    if wave.open_batches and (strict or wave.newest_settled_percent < needed):
+        return Action(Do.WAIT, wave.number, "the batch before must settle first")
+    return Action(Do.NEXT_BATCH, wave.number, f"{wave.planned} orgs are still to go")
+
+
+def _baking(wave: WaveFacts, policy: Policy, now: datetime) -> Action:
+    if wave.review:
+        return Action(Do.WAIT, wave.number, wave.review)
+    reason = may_pass(wave.tally, policy, baked_until=wave.baked_until, now=now)
+    if reason:
+        return Action(Do.WAIT, wave.number, reason, until=wave.baked_until)
+    return Action(
+        Do.PASS,
+        wave.number,
+        f"{wave.tally.succeeded} of {wave.tally.attempted} succeeded, "
+        f"{wave.tally.confirmed} seen on the new version",
+    )

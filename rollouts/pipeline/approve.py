@@ -1,0 +1,295 @@
+"""Freezing a wave, and the yes of a second person to exactly what was frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Max, Q
+
+from rollouts.domain.digest import FrozenPlan, digest, short
+from rollouts.domain.lifecycle import RolloutState, TargetState, WaveState
+from rollouts.domain.permissions import Permission, may
+from rollouts.domain.permissions import approval_refusal as refusal_for
+from rollouts.domain.policy import WaveKind, batch_sizes
+from rollouts.models import (
+    Approval,
+    Attempt,
+    FrozenList,
+    FrozenOrg,
+    Installation,
+    Person,
+    RoleGrant,
+    SyncRun,
+    Target,
+    Wave,
+)
+from rollouts.pipeline.transitions import Overtaken, Refusal, demand, move_wave, record
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What the data says today that it did not say when the list was frozen, in sentences."""
+
+    changes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+
+def _targets_left(wave: Wave) -> list[Target]:
+    """The orgs of the wave that still wait: planned, in order."""
+    return list(
+        wave.targets.filter(state=TargetState.PLANNED.value)
+        .select_related("org", "from_version")
+        .order_by("place")
+    )
+
+
+@transaction.atomic
+def freeze(wave: Wave, *, by: Person, now: datetime) -> FrozenList:
+    """Take the snapshot that people will approve: orgs, from-versions, batches, times, policy.
+
+    A frozen wave whose list was voided may be frozen again with what is left. Raises Refusal
+    while pushes of the wave are unsettled, or when nothing is left.
+    """
+    demand(by, Permission.FREEZE, now)
+    wave = (
+        Wave.objects.select_for_update()
+        .select_related("rollout__to_version__package")
+        .get(pk=wave.pk)
+    )
+    rollout = wave.rollout
+    if rollout.state not in (RolloutState.READY.value, RolloutState.ACTIVE.value):
+        raise Refusal(f"The rollout is {rollout.state}; a wave can be frozen when it is active.")
+    if wave.state == WaveState.FROZEN.value and _is_void(wave):
+        move_wave(wave, WaveState.PLANNED, now=now, by=by, because="what is left is frozen anew")
+    if wave.state != WaveState.PLANNED.value:
+        raise Overtaken(f"Wave {wave.number} is {wave.state} already.")
+    if Attempt.objects.live().filter(target__wave=wave).exists():
+        raise Refusal(
+            "Some pushes of this wave are not settled yet; freeze what is left after that."
+        )
+    left = _targets_left(wave)
+    if not left:
+        raise Refusal(f"No org is left in wave {wave.number}.")
+    return _store_list(wave, left, by, now)
+
+
+def _is_void(wave: Wave) -> bool:
+    return wave.frozen_list is None or wave.frozen_list.voided_at is not None
+
+
+def _store_list(wave: Wave, left: list[Target], by: Person, now: datetime) -> FrozenList:
+    rollout = wave.rollout
+    policy = rollout.policy
+    number = (wave.lists.aggregate(top=Max("number"))["top"] or 0) + 1
+    frozen = FrozenList(
+        wave=wave,
+        number=number,
+        to_version=rollout.to_version,
+        batches=list(batch_sizes(len(left), WaveKind(wave.kind), policy)),
+        not_before=now,
+        end_by=now + timedelta(seconds=policy.end_by_after),
+        policy_json=rollout.policy_json,
+        frozen_by=by,
+        frozen_at=now,
+    )
+    frozen.digest = digest(
+        FrozenPlan(
+            package=rollout.to_version.package.sf_id,
+            to_version=rollout.to_version.sf_id,
+            orgs={target.org.key: target.from_version.sf_id for target in left},
+            batches=tuple(frozen.batches),
+            not_before=frozen.not_before,
+            end_by=frozen.end_by,
+            window=frozen.window,
+            policy=frozen.policy_json,
+        )
+    )
+    frozen.save()
+    FrozenOrg.objects.bulk_create(
+        [
+            FrozenOrg(list=frozen, org=target.org, from_version=target.from_version, place=place)
+            for place, target in enumerate(left)
+        ],
+        batch_size=500,
+    )
+    move_wave(
+        wave,
+        WaveState.FROZEN,
+        now=now,
+        by=by,
+        because=f"{len(left)} orgs, digest {short(frozen.digest)}",
+        digest=frozen.digest,
+        frozen_list=frozen,
+    )
+    return frozen
+
+
+def void(frozen: FrozenList, *, reason: str, now: datetime) -> None:
+    """Void a list and every approval of it. In the caller's transaction."""
+    FrozenList.objects.filter(pk=frozen.pk, voided_at=None).update(
+        voided_at=now, void_reason=reason
+    )
+    frozen.approvals.standing().update(voided_at=now, void_reason=reason)
+
+
+@transaction.atomic
+def edit(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
+    """Open a frozen or approved wave for changes again: its list and approvals are void."""
+    demand(by, Permission.FREEZE, now)
+    wave.refresh_from_db()
+    if wave.frozen_list:
+        void(wave.frozen_list, reason=f"edited by {by}: {reason}", now=now)
+    move_wave(wave, WaveState.PLANNED, now=now, by=by, because=reason or "to change it")
+
+
+def drift(frozen: FrozenList, now: datetime) -> Drift:
+    """Compare a frozen list with today's data. The digest itself is over the frozen snapshot."""
+    today = {
+        row.org_id: row
+        for row in Installation.objects.filter(
+            package=frozen.to_version.package, org__in=frozen.orgs.values("org")
+        ).select_related("org", "version")
+    }
+    changes = []
+    for row in frozen.orgs.select_related("org", "from_version"):
+        seen = today.get(row.org_id)
+        if seen is None or seen.gone_at:
+            changes.append(f"{row.org.name} no longer has the package")
+        elif seen.version_id != row.from_version_id:
+            changes.append(
+                f"{row.org.name} went from {row.from_version.label} to {seen.version.label} by itself"
+            )
+        elif seen.blocked:
+            changes.append(f"{row.org.name} blocks pushes now")
+        elif not seen.org.is_active:
+            changes.append(f"{row.org.name} is inactive now")
+    if frozen.to_version.push_refusal:
+        changes.append(
+            f"{frozen.to_version.label} can't be pushed now: {frozen.to_version.push_refusal}"
+        )
+    return Drift(tuple(changes))
+
+
+def approval_refusal(frozen: FrozenList, person: Person, now: datetime) -> str:
+    """Say why this person can't approve this list, or ""."""
+    if not may(person.roles_at(now), Permission.APPROVE):
+        return "Only an approver can approve a wave."
+    editors = {frozen.frozen_by_id, *frozen.edited_by.values_list("pk", flat=True)}
+    granted = frozen.approvals.standing().values_list("person_id", flat=True)
+    return refusal_for(
+        person.pk,
+        author_id=frozen.wave.rollout.author_id,
+        editor_ids=frozenset(editors),
+        granted_ids=frozenset(granted),
+    )
+
+
+def who_can(frozen: FrozenList, now: datetime) -> list[Person]:
+    """List the people who could approve this list."""
+    grants = RoleGrant.objects.filter(
+        Q(role="approver"), ended_at=None, starts_at__lte=now, person__is_active=True
+    ).select_related("person")
+    return [grant.person for grant in grants if not approval_refusal(frozen, grant.person, now)]
+
+
+@transaction.atomic
+def approve(wave: Wave, *, seen_digest: str, by: Person, reason: str, now: datetime) -> Approval:
+    """Say yes to exactly the list that the person saw.
+
+    The digest is taken anew over the frozen rows and compared with the list's own and with the
+    one that the form carried. Raises Overtaken when any of them differ.
+    """
+    demand(by, Permission.APPROVE, now)
+    wave = Wave.objects.select_for_update().select_related("rollout", "frozen_list").get(pk=wave.pk)
+    frozen = wave.frozen_list
+    if wave.state != WaveState.FROZEN.value or frozen is None or frozen.voided_at:
+        raise Overtaken(f"Wave {wave.number} is not waiting for approval any more. Look again.")
+    refusal = approval_refusal(frozen, by, now)
+    if refusal:
+        raise Refusal(refusal)
+    if not reason.strip():
+        raise Refusal("Say in a few words why you are comfortable; it stays in the trail.")
+    actual = digest(frozen.plan())
+    if not actual == frozen.digest == seen_digest:
+        raise Overtaken(
+            "This list has changed since you opened the page; nothing was approved. "
+            f"It is {short(actual)} now, you saw {short(seen_digest)}. Review it again."
+        )
+    if frozen.to_version.push_refusal:
+        raise Refusal(f"{frozen.to_version} can't be pushed: {frozen.to_version.push_refusal}.")
+    if now > frozen.end_by:
+        raise Refusal("The list's end date has passed; freeze it anew.")
+    return _grant(wave, frozen, by, reason.strip(), now)
+
+
+def _grant(wave: Wave, frozen: FrozenList, by: Person, reason: str, now: datetime) -> Approval:
+    policy = wave.rollout.policy
+    latest = (
+        SyncRun.objects.filter(package=frozen.to_version.package, ok=True)
+        .order_by("-read_at")
+        .first()
+    )
+    approval = Approval.objects.create(
+        list=frozen,
+        digest=frozen.digest,
+        person=by,
+        reason=reason,
+        granted_at=now,
+        expires_at=now + timedelta(seconds=policy.approval_lasts),
+        data_as_of=latest.read_at if latest else None,
+    )
+    granted = frozen.approvals.standing().count()
+    if granted >= wave.approvals_needed:
+        move_wave(wave, WaveState.APPROVED, now=now, by=by, because=reason, digest=frozen.digest)
+    else:
+        record(
+            "approve_wave",
+            f"wave {wave.number}",
+            now=now,
+            by=by,
+            rollout=wave.rollout,
+            wave=wave,
+            before=wave.state,
+            after=wave.state,
+            reason=f"{granted} of {wave.approvals_needed} approvals: {reason}",
+            digest=frozen.digest,
+        )
+    return approval
+
+
+@transaction.atomic
+def send_back(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
+    """Return a frozen wave to its planner with a reason; its list is void."""
+    demand(by, Permission.SEND_BACK, now)
+    if not reason.strip():
+        raise Refusal("Say what should change, so that the planner can mend it.")
+    wave.refresh_from_db()
+    if wave.state not in (WaveState.FROZEN.value, WaveState.APPROVED.value) or not wave.frozen_list:
+        raise Overtaken(f"Wave {wave.number} is {wave.state}; there is nothing to send back.")
+    void(wave.frozen_list, reason=f"sent back by {by}: {reason}", now=now)
+    move_wave(wave, WaveState.PLANNED, now=now, by=by, because=f"sent back: {reason}")
+
+
+@transaction.atomic
+def withdraw(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
+    """Take the approvals of a wave back before it started; the frozen list stays."""
+    demand(by, Permission.WITHDRAW, now)
+    wave.refresh_from_db()
+    if wave.state != WaveState.APPROVED.value or not wave.frozen_list:
+        raise Overtaken(f"Wave {wave.number} is {wave.state}; halt the rollout to stop it.")
+    wave.frozen_list.approvals.standing().update(
+        voided_at=now, void_reason=f"withdrawn by {by}: {reason}"
+    )
+    move_wave(wave, WaveState.FROZEN, now=now, by=by, because=reason or "approval withdrawn")
+
+
+@transaction.atomic
+def lapse(wave: Wave, *, now: datetime) -> None:
+    """Let an approval that opened nothing in time go; the wave waits for a new one."""
+    if wave.frozen_list:
+        wave.frozen_list.approvals.standing().update(voided_at=now, void_reason="lapsed")
+    move_wave(wave, WaveState.FROZEN, now=now, because="the approval lapsed before a start")

@@ -1,0 +1,76 @@
+"""One step of the protocol for one batch: which one, its state says."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from rollouts.domain.lifecycle import BatchState
+from rollouts.models import Batch, Rollout
+from rollouts.pipeline import arm, clock, doubt, prepare, recall
+from rollouts.pipeline.leases import Claim, claimed
+from rollouts.pipeline.transitions import Overtaken
+from rollouts.salesforce.errors import SalesforceError
+from rollouts.salesforce.gateway import Gateway
+
+log = logging.getLogger(__name__)
+
+
+def advance(rollout: Rollout, gateway: Gateway) -> None:
+    """Take every open batch of a rollout as far as it goes just now, each under its own claim.
+
+    One batch's trouble with Salesforce does not keep the others waiting.
+    """
+    for batch in Batch.objects.open().filter(wave__rollout=rollout).order_by("pk"):
+        advance_one(batch, gateway)
+
+
+def advance_one(batch: Batch, gateway: Gateway, *, by_force: bool = False) -> None:
+    """Claim one batch and walk it through its steps until it has to wait."""
+    with claimed(batch, clock.now(), by_force=by_force) as claim:
+        if claim is None:
+            return
+        try:
+            _walk(claim, gateway)
+        except Overtaken:
+            return
+        except SalesforceError as error:
+            # Reads that failed change nothing; the next tick looks again.
+            log.warning("batch %s waits: %s", batch.pk, error)
+
+
+def _walk(claim: Claim, gateway: Gateway) -> None:
+    for _ in range(6):
+        before = claim.batch.state
+        _step(claim, gateway, clock.now())
+        claim.batch.refresh_from_db()
+        if claim.batch.state == before:
+            return
+
+
+def _step(claim: Claim, gateway: Gateway, now: datetime) -> None:
+    batch = claim.batch
+    _expire(batch, now)
+    if batch.cancel_wanted_at and batch.sf_id and batch.state != BatchState.RUNNING.value:
+        recall.call_back(claim, gateway, now)
+        return
+    match BatchState(batch.state):
+        case BatchState.RESERVED:
+            prepare.create(claim, gateway, now)
+        case BatchState.CREATED:
+            prepare.fill(claim, gateway, now)
+        case BatchState.VERIFIED:
+            arm.arm(claim, gateway, now)
+        case BatchState.ARMING:
+            arm.confirm(claim, gateway, now)
+        case BatchState.IN_DOUBT:
+            doubt.look(batch, gateway, now)
+        case _:
+            return
+
+
+def _expire(batch: Batch, now: datetime) -> None:
+    """Call back what Salesforce has not started by its latest start; it is cut anew."""
+    waiting = batch.state in (BatchState.ARMED.value, BatchState.ARMING.value)
+    if waiting and batch.not_after and now > batch.not_after and not batch.cancel_wanted_at:
+        doubt.want_cancel(batch, "Salesforce had not started it by its latest start", now)

@@ -1,0 +1,272 @@
+"""Facts from rows, a decision from the domain, and the deciding done: per rollout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max, Q
+
+from rollouts.domain.decide import Action, Do, RolloutFacts, WaveFacts, decide
+from rollouts.domain.failures import FailureKind
+from rollouts.domain.judging import Tally
+from rollouts.domain.lifecycle import (
+    ATTEMPT_LIVE,
+    AttemptState,
+    BatchState,
+    RolloutState,
+    TargetState,
+    WaveState,
+)
+from rollouts.domain.policy import Policy, WaveKind
+from rollouts.models import Attempt, Batch, Rollout, Target, Wave
+from rollouts.pipeline import approve, halting, holds
+from rollouts.pipeline.prepare import reserve
+from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave, record
+
+_LIVE = [state.value for state in ATTEMPT_LIVE]
+_SUCCESS = (AttemptState.SUCCEEDED.value, AttemptState.CONFIRMED.value)
+
+
+def conduct(rollout: Rollout, now: datetime) -> list[Action]:
+    """Decide about one rollout and do it; returns what was decided, for the log and the page."""
+    facts = gather(rollout, now)
+    actions = decide(facts, rollout.policy, now)
+    for action in actions:
+        try:
+            _do(rollout, action, now)
+        except Overtaken:
+            # A person or another worker was first; the next tick decides afresh.
+            break
+    return actions
+
+
+def gather(rollout: Rollout, now: datetime) -> RolloutFacts:
+    """Count everything that a decision needs, from the rows as they are now."""
+    policy = rollout.policy
+    waves = rollout.waves.select_related("frozen_list", "rollout__to_version__package")
+    return RolloutFacts(
+        state=RolloutState(rollout.state),
+        waves=[wave_facts(wave, policy, now) for wave in waves],
+        holds=holds.on_rollout(rollout, now),
+        open_batches=Batch.objects.open().filter(wave__rollout=rollout).count(),
+    )
+
+
+def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
+    """Count one wave."""
+    targets = Counter(wave.targets.values_list("state", flat=True))
+    frozen = wave.frozen_list
+    approvals = list(frozen.approvals.standing()) if frozen and not frozen.voided_at else []
+    newest = wave.batches.open().order_by("-number").first()
+    due, waiting = retryable(wave, policy, now)
+    return WaveFacts(
+        number=wave.number,
+        state=WaveState(wave.state),
+        tally=tally(wave, policy, now),
+        bake=wave.bake,
+        approved=len(approvals) >= wave.approvals_needed,
+        lapsed=any(approval.lapsed(now) for approval in approvals),
+        planned=targets[TargetState.PLANNED.value],
+        unsettled=targets[TargetState.IN_FLIGHT.value],
+        open_batches=wave.batches.open().count(),
+        newest_settled_percent=_settled_percent(newest) if newest else 100.0,
+        retry_due=len(due),
+        retry_waiting=waiting,
+        last_ended=wave.batches.aggregate(at=Max("attempts__ended_at"))["at"],
+        baked_until=wave.baked_until,
+        review=wave.review,
+        acknowledged=wave.acknowledged,
+    )
+
+
+def _settled_percent(batch: Batch) -> float:
+    states = Counter(batch.attempts.values_list("state", flat=True))
+    total = sum(states.values())
+    live = sum(states[state] for state in _LIVE)
+    return 100.0 * (total - live) / total if total else 100.0
+
+
+def tally(wave: Wave, policy: Policy, now: datetime) -> Tally:
+    """Count what the wave's targets have come to; the newest attempt of each org speaks."""
+    rows = list(
+        Attempt.objects.filter(target__wave=wave)
+        .exclude(state=AttemptState.CANCELED.value)
+        .order_by("number")
+        .values_list("target_id", "state", "failure_kind", "signature", "moved_at", "number")
+    )
+    latest = {row[0]: row for row in rows}
+    stuck_since = now - timedelta(seconds=policy.stuck_counts_after)
+    failed: Counter[FailureKind] = Counter()
+    stuck = settled = 0
+    for _, state, kind, _, moved_at, _ in latest.values():
+        if state in (AttemptState.FAILED.value, AttemptState.UNCONFIRMED.value):
+            failed[FailureKind(kind or FailureKind.UNKNOWN.value)] += 1
+        stuck += state == AttemptState.STUCK.value and moved_at < stuck_since
+        settled += state not in _LIVE
+    signatures: dict[str, set[int]] = {}
+    kinds: dict[str, FailureKind] = {}
+    for target, _, kind, signature, _, _ in rows:
+        if signature:
+            signatures.setdefault(signature, set()).add(target)
+            kinds[signature] = FailureKind(kind or FailureKind.UNKNOWN.value)
+    states = Counter(row[1] for row in latest.values())
+    return Tally(
+        kind=WaveKind(wave.kind),
+        orgs=wave.targets.count(),
+        attempted=len(latest),
+        settled=settled,
+        succeeded=sum(states[state] for state in _SUCCESS),
+        confirmed=states[AttemptState.CONFIRMED.value],
+        failed=dict(failed),
+        stuck=stuck,
+        signatures={text: len(targets) for text, targets in signatures.items()},
+        signature_kinds=kinds,
+        unheard=_unheard(wave, frozenset(signatures)),
+    )
+
+
+def _unheard(wave: Wave, signatures: frozenset[str]) -> frozenset[str]:
+    """Signatures that no earlier wave or rollout of this package has shown."""
+    if not signatures:
+        return frozenset()
+    heard = (
+        Attempt.objects.filter(
+            signature__in=signatures, version__package=wave.rollout.to_version.package
+        )
+        .exclude(target__wave=wave)
+        .values_list("signature", flat=True)
+    )
+    return signatures - frozenset(heard)
+
+
+def retryable(wave: Wave, policy: Policy, now: datetime) -> tuple[list[Target], int]:
+    """Return (targets whose transient failure may be retried now, how many must wait longer)."""
+    failed = wave.targets.filter(state=TargetState.FAILED.value).annotate(
+        tries=Max("attempts__number"),
+        transient=Max(
+            "attempts__number",
+            filter=Q(
+                attempts__failure_kind=FailureKind.TRANSIENT.value,
+                attempts__state=AttemptState.FAILED.value,
+            ),
+        ),
+        last=Max("attempts__moved_at"),
+    )
+    due, waiting = [], 0
+    for target in failed:
+        if target.transient != target.tries or target.tries > policy.retries:
+            continue
+        if target.last + timedelta(seconds=policy.retry_delay) <= now:
+            due.append(target)
+        else:
+            waiting += 1
+    return due, waiting
+
+
+def _do(rollout: Rollout, action: Action, now: datetime) -> None:
+    wave = (
+        rollout.waves.select_related("frozen_list", "rollout__to_version__package")
+        .filter(number=action.wave)
+        .first()
+    )
+    match action.do:
+        case Do.HALT:
+            halting.halt(rollout, because=action.because, now=now)
+        case Do.COMPLETE:
+            _complete(rollout, now)
+        case Do.DRAINED:
+            move_rollout(
+                rollout, RolloutState.ABORTED, now=now, because=action.because, ended_at=now
+            )
+        case Do.WAIT:
+            return
+        case _ if wave is not None:
+            _do_wave(rollout, wave, action, now)
+
+
+def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> None:
+    match action.do:
+        case Do.REVIEW:
+            _review(wave, action.because, now)
+        case Do.LAPSE:
+            approve.lapse(wave, now=now)
+        case Do.SKIP:
+            move_wave(wave, WaveState.SKIPPED, now=now, because=action.because)
+        case Do.START:
+            _start(rollout, wave, action.because, now)
+        case Do.NEXT_BATCH:
+            _next_batch(wave, now)
+        case Do.RETRY_BATCH:
+            due, _ = retryable(wave, rollout.policy, now)
+            _reserve_quietly(wave, due, retry=True, now=now)
+        case Do.BAKE:
+            move_wave(
+                wave,
+                WaveState.BAKING,
+                now=now,
+                because=action.because,
+                settled_at=now,
+                baked_until=action.until,
+            )
+        case Do.PASS:
+            move_wave(wave, WaveState.PASSED, now=now, because=action.because, passed_at=now)
+
+
+@transaction.atomic
+def _review(wave: Wave, reason: str, now: datetime) -> None:
+    if Wave.objects.filter(pk=wave.pk, review="").update(review=reason):
+        record(
+            "review_wave", f"wave {wave.number}",
+            now=now, rollout=wave.rollout, wave=wave, reason=reason,
+        )  # fmt: skip
+
+
+@transaction.atomic
+def _start(rollout: Rollout, wave: Wave, because: str, now: datetime) -> None:
+    if rollout.state == RolloutState.READY.value:
+        move_rollout(
+            rollout, RolloutState.ACTIVE, now=now, because="its first wave starts", started_at=now
+        )
+    move_wave(wave, WaveState.DISPATCHING, now=now, because=because, started_at=now)
+
+
+def _next_batch(wave: Wave, now: datetime) -> None:
+    frozen = wave.frozen_list
+    if frozen is None:
+        return
+    made = (
+        wave.batches.filter(list=frozen, is_retry=False)
+        .exclude(state__in=[BatchState.CANCELED.value, BatchState.ABANDONED.value])
+        .count()
+    )
+    sizes = frozen.batches
+    size = sizes[min(made, len(sizes) - 1)]
+    targets = list(
+        wave.targets.filter(state=TargetState.PLANNED.value, org__in=frozen.orgs.values("org"))
+        .select_related("org")
+        .order_by("place")[:size]
+    )
+    _reserve_quietly(wave, targets, retry=False, now=now)
+
+
+def _reserve_quietly(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) -> None:
+    """Reserve a batch; orgs that are busy in another push make the wave wait, never skip them."""
+    try:
+        reserve(wave, targets, retry=retry, now=now)
+    except IntegrityError:
+        busy = Attempt.objects.live().filter(org__in=[t.org_id for t in targets]).count()
+        Wave.objects.filter(pk=wave.pk).update(
+            reason=f"{busy} orgs are being pushed elsewhere; it goes on when those are settled"
+        )
+
+
+def _complete(rollout: Rollout, now: datetime) -> None:
+    bad = rollout.waves.filter(state=WaveState.CLOSED.value).exists() or (
+        rollout.targets.filter(
+            state__in=[TargetState.FAILED.value, TargetState.LEFT_OVER.value]
+        ).exists()
+    )
+    to = RolloutState.COMPLETED_WITH_FAILURES if bad else RolloutState.COMPLETED
+    move_rollout(rollout, to, now=now, because="every wave has ended", ended_at=now)

@@ -1,0 +1,100 @@
+"""Success is a claim; the version seen in the org is the proof."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from rollouts.domain.failures import FailureKind
+from rollouts.domain.lifecycle import AttemptState, TargetState
+from rollouts.models import Attempt, Installation, Rollout, Since, VersionChange
+from rollouts.pipeline import clock
+from rollouts.pipeline.shifts import set_targets
+from rollouts.pipeline.transitions import record
+from rollouts.salesforce.gateway import Gateway
+
+
+def confirm_successes(rollout: Rollout, gateway: Gateway) -> int:
+    """Read the installed version of every org whose push Salesforce reports as succeeded.
+
+    An org seen on the target version is confirmed and done. One that is not seen within the
+    policy's day is unconfirmed: it counts as an unknown failure and is never retried by itself.
+    """
+    waiting = list(
+        Attempt.objects.filter(
+            batch__wave__rollout=rollout, state=AttemptState.SUCCEEDED.value
+        ).select_related("org", "batch__wave", "version")
+    )
+    if not waiting:
+        return 0
+    read_at = clock.now()
+    package = rollout.to_version.package
+    rows = gateway.installed(package.sf_id, [attempt.org.key for attempt in waiting])
+    seen = {row.org: row.version_id for row in rows if row.installed}
+    limit = read_at - timedelta(seconds=rollout.policy.unconfirmed_after)
+    proved = [a for a in waiting if seen.get(a.org.key) == a.version.sf_id]
+    missed = [a for a in waiting if a not in proved and (a.ended_at or a.moved_at) < limit]
+    if proved or missed:
+        _store(rollout, proved, missed, read_at)
+    return len(proved)
+
+
+@transaction.atomic
+def _store(
+    rollout: Rollout, proved: list[Attempt], missed: list[Attempt], read_at: datetime
+) -> None:
+    for attempt in proved:
+        _prove(rollout, attempt, read_at)
+    Attempt.objects.filter(
+        pk__in=[a.pk for a in missed], state=AttemptState.SUCCEEDED.value
+    ).update(
+        state=AttemptState.UNCONFIRMED.value,
+        failure_kind=FailureKind.UNKNOWN.value,
+        signature="success reported, version not seen",
+        reason="success reported, version not seen",
+        moved_at=read_at,
+    )
+    set_targets([a.target_id for a in missed], TargetState.FAILED, "version not seen")
+    record(
+        "confirm",
+        f"rollout {rollout.slug}",
+        now=read_at,
+        rollout=rollout,
+        reason=f"{len(proved)} orgs seen on {rollout.to_version.label}"
+        + (f", {len(missed)} not seen in time" if missed else ""),
+        detail={
+            "confirmed": [a.org.key for a in proved],
+            "unconfirmed": [a.org.key for a in missed],
+        },
+    )
+
+
+def _prove(rollout: Rollout, attempt: Attempt, read_at: datetime) -> None:
+    won = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SUCCEEDED.value).update(
+        state=AttemptState.CONFIRMED.value, confirmed_at=read_at, moved_at=read_at
+    )
+    if not won:
+        return
+    set_targets([attempt.target_id], TargetState.DONE)
+    row = Installation.objects.filter(org=attempt.org, package=rollout.to_version.package).first()
+    if row is None:
+        return
+    if row.version_id != attempt.version_id:
+        VersionChange.objects.create(
+            installation=row,
+            from_version_id=row.version_id,
+            to_version_id=attempt.version_id,
+            after=row.read_at,
+            before=attempt.ended_at or read_at,
+            proof=Since.PUSH,
+            attempt=attempt,
+        )
+    Installation.objects.filter(pk=row.pk).update(
+        version_id=attempt.version_id,
+        read_at=read_at,
+        since_after=None,
+        since_before=attempt.ended_at or read_at,
+        since_proof=Since.PUSH,
+        gone_at=None,
+    )

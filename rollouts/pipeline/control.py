@@ -1,0 +1,321 @@
+"""Hands on the wheel. Stopping is open and instant; starting again takes people and reasons."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from rollouts.domain.lifecycle import (
+    ATTEMPT_LIVE,
+    BATCH_ENDS,
+    BatchState,
+    RolloutState,
+    TargetState,
+    WaveState,
+)
+from rollouts.domain.permissions import Permission
+from rollouts.domain.policy import WaveKind
+from rollouts.models import Attempt, Batch, Connection, Hold, HoldKind, Person, Rollout, Wave
+from rollouts.pipeline import conduct, doubt, halting
+from rollouts.pipeline.batches import advance_one
+from rollouts.pipeline.transitions import (
+    Overtaken,
+    Refusal,
+    demand,
+    move_rollout,
+    move_wave,
+    record,
+)
+from rollouts.salesforce.connect import gateway_for
+from rollouts.salesforce.gateway import Gateway
+
+log = logging.getLogger(__name__)
+_LIVE = [state.value for state in ATTEMPT_LIVE]
+_PAST = (BatchState.RUNNING.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What stopping now can and can't do, in orgs and batches."""
+
+    recallable_orgs: int
+    recallable_batches: int
+    running_orgs: int
+    running_batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What came of a stop so far; ``pending`` batches are asked for but not yet read back."""
+
+    called_back: tuple[int, ...] = ()
+    too_late: tuple[int, ...] = ()
+    pending: tuple[int, ...] = ()
+    will_finish: int = 0
+
+
+def reach(rollout: Rollout | None = None) -> Reach:
+    """Count what could be called back now and what would finish anyway."""
+    live = Attempt.objects.live().exclude(batch__state__in=[s.value for s in BATCH_ENDS])
+    if rollout is not None:
+        live = live.filter(batch__wave__rollout=rollout)
+    back, on = live.exclude(batch__state__in=_PAST), live.filter(batch__state__in=_PAST)
+    return Reach(
+        recallable_orgs=back.count(),
+        recallable_batches=back.values("batch").distinct().count(),
+        running_orgs=on.count(),
+        running_batches=on.values("batch").distinct().count(),
+    )
+
+
+def send_cancels(
+    batches: list[Batch],
+    connect: Callable[[Connection], Gateway] = gateway_for,
+    limit_seconds: float = 8.0,
+) -> Stopped:
+    """Send and read back the cancels from this very process, for a few seconds at most.
+
+    What is not through by then the watcher and the conductor go on with.
+    """
+    began = time.monotonic()
+    for batch in batches:
+        if time.monotonic() - began > limit_seconds:
+            break
+        try:
+            advance_one(batch, connect(batch.connection), by_force=True)
+        except Exception:
+            log.exception("cancel of batch %s is left to the watcher", batch.pk)
+    rows = Batch.objects.filter(pk__in=[batch.pk for batch in batches])
+    ended = [s.value for s in (BatchState.CANCELED, BatchState.ABANDONED)]
+    back = rows.filter(state__in=ended)
+    late = rows.exclude(cancel_too_late_at=None)
+    rest = rows.exclude(state__in=ended).filter(cancel_too_late_at=None)
+    return Stopped(
+        called_back=tuple(back.values_list("pk", flat=True)),
+        too_late=tuple(late.values_list("pk", flat=True)),
+        pending=tuple(rest.values_list("pk", flat=True)),
+        will_finish=Attempt.objects.live().filter(batch__state__in=_PAST).count(),
+    )
+
+
+@transaction.atomic
+def _set_hold(
+    kind: HoldKind, rollout: Rollout | None, by: Person, reason: str, now: datetime
+) -> Hold:
+    try:
+        with transaction.atomic():
+            hold = Hold.objects.create(
+                kind=kind, rollout=rollout, by=by, reason=reason.strip(), since=now
+            )
+    except IntegrityError as error:
+        raise Overtaken("It is held already.") from error
+    record(
+        kind.value,
+        f"rollout {rollout.slug}" if rollout else "everything",
+        now=now,
+        by=by,
+        rollout=rollout,
+        after="held",
+        reason=reason.strip() or "reason not given yet",
+    )
+    return hold
+
+
+def pause(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> Hold:
+    """Start nothing new of this rollout. What Salesforce already has goes on."""
+    demand(by, Permission.PAUSE, now)
+    if rollout.state not in (RolloutState.READY.value, RolloutState.ACTIVE.value):
+        raise Refusal(f"The rollout is {rollout.state}; there is nothing to pause.")
+    return _set_hold(HoldKind.PAUSED, rollout, by, reason, now)
+
+
+@transaction.atomic
+def lift_pause(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> None:
+    """Lift a pause: the rollout goes on where it was."""
+    demand(by, Permission.LIFT_PAUSE, now)
+    lifted = (
+        Hold.objects.in_force()
+        .filter(rollout=rollout, kind=HoldKind.PAUSED)
+        .update(lifted_at=now, lifted_by=by)
+    )
+    if not lifted:
+        raise Overtaken("The rollout is not paused.")
+    record(
+        "lift_pause", f"rollout {rollout.slug}",
+        now=now, by=by, rollout=rollout, before="held", reason=reason,
+    )  # fmt: skip
+
+
+def halt(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> Stopped:
+    """Stop on evidence: void approvals, call back everything that has not started."""
+    demand(by, Permission.HALT, now)
+    because = reason.strip() or f"halted by {by}, reason not given yet"
+    batches = halting.halt(rollout, because=because, by=by, now=now)
+    return send_cancels(batches)
+
+
+@transaction.atomic
+def resume(rollout: Rollout, *, by: Person, reason: str, acknowledged: int, now: datetime) -> None:
+    """Lift a halt. It pushes nothing: what is left must be frozen and approved again.
+
+    ``acknowledged`` is the number of failures on the page; more of them since then refuse it.
+    """
+    demand(by, Permission.RESUME, now)
+    rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
+    if rollout.state != RolloutState.HALTED.value:
+        raise Overtaken(f"The rollout is {rollout.state}, not halted.")
+    if not reason.strip():
+        raise Refusal("Say why it is safe to go on; it stays in the trail.")
+    actual = failures_so_far(rollout, now)
+    if acknowledged != actual:
+        raise Overtaken(f"{actual} orgs have failed by now, you saw {acknowledged}. Look again.")
+    for wave in rollout.waves.all():
+        count = conduct.tally(wave, rollout.policy, now).failures
+        Wave.objects.filter(pk=wave.pk).update(acknowledged=count, review="")
+    move_rollout(
+        rollout,
+        RolloutState.ACTIVE,
+        now=now,
+        by=by,
+        because=f"{reason.strip()} ({acknowledged} failures acknowledged)",
+        reason="",
+    )
+
+
+def failures_so_far(rollout: Rollout, now: datetime) -> int:
+    """Count the failures that whoever resumes must have seen."""
+    policy = rollout.policy
+    return sum(conduct.tally(wave, policy, now).failures for wave in rollout.waves.all())
+
+
+@transaction.atomic
+def look_over(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
+    """Clear a wave's hold for a look, with the failures so far acknowledged."""
+    demand(by, Permission.RESUME, now)
+    if not reason.strip():
+        raise Refusal("Say what you found; it stays in the trail.")
+    count = conduct.tally(wave, wave.rollout.policy, now).failures
+    cleared = (
+        Wave.objects.filter(pk=wave.pk).exclude(review="").update(review="", acknowledged=count)
+    )
+    if not cleared:
+        raise Overtaken("There is nothing to look over in this wave.")
+    record(
+        "look_over_wave", f"wave {wave.number}",
+        now=now, by=by, rollout=wave.rollout, wave=wave, reason=reason,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def _abort(rollout: Rollout, by: Person, reason: str, now: datetime) -> list[Batch]:
+    rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
+    if not reason.strip():
+        raise Refusal("Say why; an aborted rollout can't be taken up again.")
+    move_rollout(
+        rollout,
+        RolloutState.ABORTING,
+        now=now,
+        by=by,
+        because=reason,
+        reason=reason,
+        epoch=rollout.epoch + 1,
+    )
+    batches = halting.void_and_recall(rollout, reason=f"aborted: {reason}", now=now, by=by)
+    rollout.targets.filter(state=TargetState.PLANNED.value).update(
+        state=TargetState.LEFT_OVER.value, reason="the rollout was aborted"
+    )
+    return batches
+
+
+def abort(rollout: Rollout, *, by: Person, reason: str, now: datetime) -> Stopped:
+    """End a rollout for good; it is aborted only when nothing of it can still start."""
+    demand(by, Permission.ABORT, now)
+    return send_cancels(_abort(rollout, by, reason, now))
+
+
+def stop_everything(*, by: Person, reason: str = "", now: datetime) -> Stopped:
+    """Throw the kill switch over all rollouts, then send the cancels from here."""
+    demand(by, Permission.STOP_EVERYTHING, now)
+    with transaction.atomic():
+        _set_hold(HoldKind.STOP_EVERYTHING, None, by, reason, now)
+        batches = []
+        for rollout in Rollout.objects.running().order_by("pk"):
+            Rollout.objects.filter(pk=rollout.pk).update(epoch=rollout.epoch + 1)
+            batches += halting.void_and_recall(
+                rollout, reason=f"everything was stopped by {by}", now=now, by=by
+            )
+    return send_cancels(batches)
+
+
+@transaction.atomic
+def ask_lift_stop(*, by: Person, reason: str, now: datetime) -> None:
+    """Ask that the stop be lifted; another person confirms it."""
+    demand(by, Permission.ASK_LIFT_STOP, now)
+    if not reason.strip():
+        raise Refusal("Say why it is safe to go on.")
+    asked = (
+        Hold.objects.in_force()
+        .filter(rollout=None, kind=HoldKind.STOP_EVERYTHING)
+        .update(lift_asked_by=by, lift_asked_at=now)
+    )
+    if not asked:
+        raise Overtaken("Nothing is stopped.")
+    record("ask_lift_stop", "everything", now=now, by=by, reason=reason)
+
+
+@transaction.atomic
+def confirm_lift_stop(*, by: Person, now: datetime) -> None:
+    """Lift the stop that somebody else asked to lift; every rollout comes back paused."""
+    demand(by, Permission.CONFIRM_LIFT_STOP, now)
+    hold = (
+        Hold.objects.select_for_update()
+        .filter(rollout=None, kind=HoldKind.STOP_EVERYTHING, lifted_at=None)
+        .first()
+    )
+    if hold is None:
+        raise Overtaken("Nothing is stopped.")
+    if hold.lift_asked_by_id is None:
+        raise Refusal("Somebody must ask first; then another person confirms.")
+    if hold.lift_asked_by_id == by.pk:
+        raise Refusal("You asked for it, so somebody else confirms.")
+    Hold.objects.filter(pk=hold.pk).update(lifted_at=now, lifted_by=by)
+    record("lift_stop", "everything", now=now, by=by, before="held")
+    for rollout in Rollout.objects.running().order_by("pk"):
+        if not rollout.holds.in_force().filter(kind=HoldKind.PAUSED).exists():
+            _set_hold(HoldKind.PAUSED, rollout, by, "everything had been stopped", now)
+
+
+@transaction.atomic
+def close_wave(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
+    """End a wave that can't pass, with its failures acknowledged; never own orgs or canary."""
+    demand(by, Permission.CLOSE_WAVE, now)
+    if not reason.strip():
+        raise Refusal("Say why its failures are accepted.")
+    if wave.kind in (WaveKind.OWN.value, WaveKind.CANARY.value):
+        raise Refusal("The own orgs and the canary can't be closed; abort the rollout instead.")
+    if Attempt.objects.live().filter(target__wave=wave).exists():
+        raise Refusal("Some pushes of this wave are not settled yet.")
+    move_wave(wave, WaveState.CLOSED, now=now, by=by, because=reason)
+    wave.targets.filter(state=TargetState.PLANNED.value).update(
+        state=TargetState.LEFT_OVER.value, reason="the wave was closed"
+    )
+
+
+def recall(batch: Batch, *, by: Person, reason: str = "", now: datetime) -> Stopped:
+    """Call one batch back; its orgs return to the wave and are cut anew while it is approved."""
+    demand(by, Permission.RECALL, now)
+    if batch.state in {state.value for state in BATCH_ENDS} or batch.state in _PAST:
+        raise Overtaken(f"The batch is {batch.state}; it can't be called back.")
+    doubt.want_cancel(batch, f"recalled by {by}: {reason.strip() or 'no reason given yet'}", now)
+    return send_cancels([batch])
+
+
+def look_again(batch: Batch, *, by: Person, now: datetime) -> None:
+    """Read a batch in doubt anew: the one safe button beside cancel."""
+    demand(by, Permission.LOOK, now)
+    advance_one(batch, gateway_for(batch.connection))

@@ -1,0 +1,58 @@
+"""Everything that keeps a rollout from starting anything new just now, each with what lifts it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Rollout, SyncRun
+from rollouts.pipeline import clock
+
+# Real seconds. The watcher looks every few ticks; a sync comes every quarter of an hour.
+WATCHER_SILENT = 60.0
+SYNC_OLD = timedelta(hours=24)
+# Calls kept back so that everything armed can still be canceled and read back.
+CALLS_RESERVE = 50
+
+
+def set_by_people(rollout: Rollout) -> list[str]:
+    """List the holds that a person set on this rollout or on all."""
+    reasons = []
+    over_all = Hold.objects.in_force().filter(rollout=None, kind=HoldKind.STOP_EVERYTHING)
+    for hold in over_all.select_related("by"):
+        reasons.append(f"everything is stopped by {hold.by}; an approver confirms lifting it")
+    for hold in rollout.holds.in_force().select_related("by"):
+        reasons.append(f"paused by {hold.by}; a planner or an approver lifts it")
+    return reasons
+
+
+def watcher_seen(now: datetime) -> bool:
+    """Say whether the watcher has done its round lately."""
+    row = Heartbeat.objects.filter(part="watcher").first()
+    return row is not None and now - row.beat_at <= clock.wire(WATCHER_SILENT)
+
+
+def on_rollout(rollout: Rollout, now: datetime) -> list[str]:
+    """List every hold on a rollout, in words; empty means that new work may start."""
+    reasons = set_by_people(rollout)
+    if not watcher_seen(now):
+        reasons.append("the watcher is silent; it lifts itself when the watcher works again")
+    package = rollout.to_version.package
+    latest = SyncRun.objects.filter(package=package, ok=True).order_by("-read_at").first()
+    if latest is None or now - latest.read_at > max(SYNC_OLD, clock.wire(3600)):
+        reasons.append("org data is too old; the next good sync lifts it")
+    if _few_calls_left(package.connection):
+        reasons.append("the day's API calls are nearly used up; it lifts itself as they return")
+    return reasons
+
+
+def _few_calls_left(link: Connection) -> bool:
+    if link.calls_used is None or link.calls_limit is None:
+        return False
+    return link.calls_limit - link.calls_used < CALLS_RESERVE
+
+
+def calls_left(link: Connection) -> int:
+    """Return the API calls left as last read; unknown counts as plenty only before any call."""
+    if link.calls_used is None or link.calls_limit is None:
+        return CALLS_RESERVE
+    return link.calls_limit - link.calls_used

@@ -1,0 +1,86 @@
+"""Who works on what just now: leases on the database's clock, fences on the row.
+
+A lease only saves work. Safety comes from the epoch: each claim raises it, every later write of
+the claim demands it, so a worker that slept past its lease changes nothing. What it must not do
+either is *send*: that is measured on its own monotonic clock (``may_send``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from rollouts.models import Batch, Heartbeat, Lease
+from rollouts.pipeline import clock
+
+
+def lease_seconds() -> float:
+    """Return how long a lease lasts in real seconds; far longer than any step may take."""
+    return float(getattr(settings, "LEASE_SECONDS", 180.0))
+
+
+@dataclass(slots=True)
+class Claim:
+    """A batch that this worker may work on until its lease ends."""
+
+    batch: Batch
+    began: float = field(default_factory=time.monotonic)
+
+    def may_send(self) -> bool:
+        """Say whether a write may still be sent: no later than a third of the lease."""
+        return time.monotonic() - self.began < lease_seconds() / 3
+
+
+@contextmanager
+def claimed(batch: Batch, now: datetime, *, by_force: bool = False) -> Iterator[Claim | None]:
+    """Claim a batch, or give None when another worker has it.
+
+    ``by_force`` takes it from whoever holds it: stopping must not wait for a dead worker's lease,
+    and the fence makes a live one stop.
+    """
+    free = Q() if by_force else Q(leased_until=None) | Q(leased_until__lt=now)
+    won = Batch.objects.filter(free, pk=batch.pk).update(
+        epoch=F("epoch") + 1, leased_until=now + clock.wire(lease_seconds())
+    )
+    if not won:
+        yield None
+        return
+    mine = Batch.objects.select_related(
+        "wave__rollout__to_version__package", "list", "connection"
+    ).get(pk=batch.pk)
+    try:
+        yield Claim(mine)
+    finally:
+        Batch.objects.filter(pk=mine.pk, epoch=mine.epoch).update(leased_until=None)
+
+
+@contextmanager
+def leased(name: str, now: datetime) -> Iterator[bool]:
+    """Hold a named lease for a piece of conducting; gives False when somebody else has it."""
+    try:
+        with transaction.atomic():
+            lease, _ = Lease.objects.get_or_create(name=name, defaults={"until": now})
+    except IntegrityError:
+        lease = Lease.objects.get(name=name)
+    won = Lease.objects.filter(pk=lease.pk, epoch=lease.epoch, until__lte=now).update(
+        epoch=F("epoch") + 1, until=now + clock.wire(lease_seconds())
+    )
+    if not won:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        Lease.objects.filter(pk=lease.pk, epoch=lease.epoch + 1).update(until=now)
+
+
+def beat(part: str, now: datetime, note: str = "") -> None:
+    """Write a heartbeat: proof that this part has just done its work."""
+    Heartbeat.objects.update_or_create(part=part, defaults={"beat_at": now, "note": note[:400]})

@@ -1,0 +1,247 @@
+"""From a choice of version and audience to a rollout with waves and targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from rollouts.domain import ids
+from rollouts.domain.lifecycle import ROLLOUT_ENDS, RolloutState, TargetState
+from rollouts.domain.permissions import Permission
+from rollouts.domain.planner import Because, Candidate, PlannedWave, plan_waves
+from rollouts.domain.policy import Policy, policy_for
+from rollouts.domain.versions import Jump, largest_jump
+from rollouts.models import (
+    Exclusion,
+    Installation,
+    Org,
+    Package,
+    PackageVersion,
+    Person,
+    Rollout,
+    Target,
+    Wave,
+)
+from rollouts.pipeline.transitions import Refusal, demand, move_rollout, record
+
+_ENDS = [state.value for state in ROLLOUT_ENDS]
+_OVER = [TargetState.DONE.value, TargetState.FAILED.value, TargetState.LEFT_OVER.value]
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceChoice:
+    """Whom the planner wants; everything empty means everybody who has the package."""
+
+    types: frozenset[str] = frozenset()
+    from_versions: tuple[str, ...] = ()
+    instance_prefix: str = ""
+    org_ids: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return the choice as it is stored with the rollout."""
+        return {
+            "types": sorted(self.types),
+            "from_versions": list(self.from_versions),
+            "instance_prefix": self.instance_prefix,
+            "org_ids": list(self.org_ids),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A cut that nobody has agreed to yet."""
+
+    kind: Jump
+    policy: Policy
+    waves: tuple[PlannedWave, ...]
+    left_out: dict[str, Because]
+    counts: dict[Because, int] = field(default_factory=dict)
+
+    @property
+    def eligible(self) -> int:
+        """Orgs in some wave."""
+        return sum(len(wave.orgs) for wave in self.waves)
+
+
+def parse_ids(text: str) -> tuple[list[str], list[tuple[int, str, str]]]:
+    """Read pasted org ids: (18-character ids, refused lines as (number, text, reason)).
+
+    Lines, commas and semicolons separate; a first line that is a header is skipped; a doubled id
+    is refused as such, so that the counts add up.
+    """
+    found: dict[str, None] = {}
+    refused: list[tuple[int, str, str]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        for word in line.replace(",", " ").replace(";", " ").replace("\t", " ").split():
+            cell = word.strip("\"'")
+            if number == 1 and not any(char.isdigit() for char in cell):
+                continue
+            try:
+                key = ids.org_id(cell.split("!", 1)[0])
+            except ids.BadId as bad:
+                refused.append((number, cell[:40], str(bad)))
+                continue
+            if key in found:
+                refused.append((number, cell[:40], "is in the list twice"))
+            found[key] = None
+    return list(found), refused
+
+
+def versions_to_offer(package: Package) -> list[tuple[PackageVersion, str]]:
+    """List the package's versions, newest first, each with why it can't be chosen, or ""."""
+    in_use = Installation.objects.present().filter(package=package).values("version")
+    installed = PackageVersion.objects.filter(pk__in=in_use)
+    oldest = min((version.number for version in installed), default=None)
+    offer = []
+    for version in package.versions.newest_first():
+        why = version.push_refusal
+        if not why and oldest is None:
+            why = "no org has this package"
+        elif not why and oldest is not None and version.number <= oldest:
+            why = "every org already has this version or a newer one"
+        offer.append((version, why))
+    return offer
+
+
+def candidates(version: PackageVersion, choice: AudienceChoice, now: datetime) -> list[Candidate]:
+    """Gather every org that has the package, marked with what speaks against it."""
+    excluded = dict(Exclusion.objects.in_force(now).values_list("org_id", "reason"))
+    elsewhere = dict(
+        Target.objects.exclude(rollout__state__in=_ENDS)
+        .exclude(state__in=_OVER)
+        .values_list("org_id", "rollout__slug")
+    )
+    wanted = frozenset(choice.org_ids)
+    rows = (
+        Installation.objects.present()
+        .filter(package=version.package)
+        .select_related("org", "version")
+        .order_by("org__key")
+    )
+    return [
+        Candidate(
+            org=row.org.key,
+            number=row.version.number,
+            is_production=row.org.is_production,
+            is_active=row.org.is_active,
+            is_beta=not row.version.released,
+            is_own=row.org.is_own,
+            instance=row.org.instance,
+            blocked=row.blocked,
+            excluded=excluded.get(row.org_id, ""),
+            elsewhere=elsewhere.get(row.org_id, ""),
+            chosen=_is_chosen(row, choice, wanted),
+        )
+        for row in rows
+    ]
+
+
+def _is_chosen(row: Installation, choice: AudienceChoice, wanted: frozenset[str]) -> bool:
+    if wanted and row.org.key not in wanted:
+        return False
+    if choice.types:
+        kind = "production" if row.org.is_production else "sandbox"
+        if kind not in choice.types and not (row.org.is_own and "own" in choice.types):
+            return False
+    if choice.from_versions and row.version.sf_id not in choice.from_versions:
+        return False
+    return row.org.instance.upper().startswith(choice.instance_prefix.strip().upper())
+
+
+def propose(version: PackageVersion, choice: AudienceChoice, now: datetime) -> Proposal:
+    """Cut the audience into waves by the policy for the largest version jump in it."""
+    people = candidates(version, choice, now)
+    in_reach = [
+        person.number for person in people if person.chosen and person.number < version.number
+    ]
+    kind = largest_jump(in_reach, version.number)
+    policy = policy_for(kind)
+    cut = plan_waves(people, version.number, policy, seed=version.sf_id)
+    return Proposal(kind, policy, cut.waves, cut.left_out, dict(Counter(cut.left_out.values())))
+
+
+def _refuse_bad_choice(version: PackageVersion, proposal: Proposal) -> None:
+    if version.push_refusal:
+        raise Refusal(f"{version} can't be pushed: {version.push_refusal}.")
+    if proposal.eligible:
+        return
+    newest = Because.ALREADY_CURRENT, Because.NEWER
+    behind = len(proposal.left_out) - sum(proposal.counts.get(because, 0) for because in newest)
+    if proposal.left_out and not behind:
+        raise Refusal(
+            f"Every org already has {version.label} or a newer version; choose a newer one."
+        )
+    raise Refusal(
+        "No org is left in this audience. Widen the choice, or look at why each org is left out."
+    )
+
+
+def _free_slug(version: PackageVersion) -> str:
+    base = f"{version.package.namespace or 'pkg'}-{version.number}".replace(".", "-")
+    taken = set(Rollout.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    return next(
+        slug
+        for slug in (base, *(f"{base}-r{n}" for n in range(2, len(taken) + 3)))
+        if slug not in taken
+    )
+
+
+@transaction.atomic
+def create_rollout(
+    version: PackageVersion, choice: AudienceChoice, *, by: Person, now: datetime
+) -> Rollout:
+    """Store the proposal as a rollout that waits for its first wave to be frozen (ready).
+
+    Raises Refusal for a version that can't be pushed and for an audience in which no org is left.
+    """
+    demand(by, Permission.PLAN, now)
+    proposal = propose(version, choice, now)
+    _refuse_bad_choice(version, proposal)
+    rollout = Rollout.objects.create(
+        slug=_free_slug(version),
+        to_version=version,
+        kind=proposal.kind.value,
+        policy_json=proposal.policy.as_json(),
+        audience=choice.as_json(),
+        left_out={org: because.value for org, because in proposal.left_out.items()},
+        author=by,
+        created_at=now,
+    )
+    record("plan", f"rollout {rollout.slug}", now=now, by=by, rollout=rollout, after=rollout.state)
+    _store_waves(rollout, proposal)
+    move_rollout(rollout, RolloutState.READY, now=now, by=by, because="every org has its wave")
+    return rollout
+
+
+def _store_waves(rollout: Rollout, proposal: Proposal) -> None:
+    org_rows = {
+        key: (org_id, version_id)
+        for key, org_id, version_id in Org.objects.filter(
+            installations__package=rollout.to_version.package
+        ).values_list("key", "pk", "installations__version_id")
+    }
+    for number, planned in enumerate(proposal.waves, start=1):
+        wave = Wave.objects.create(
+            rollout=rollout,
+            number=number,
+            name=planned.name,
+            kind=planned.kind.value,
+            bake=planned.bake,
+            approvals_needed=planned.approvals,
+        )
+        Target.objects.bulk_create(
+            [
+                Target(
+                    rollout=rollout,
+                    wave=wave,
+                    org_id=org_rows[key][0],
+                    from_version_id=org_rows[key][1],
+                    place=place,
+                )
+                for place, key in enumerate(planned.orgs)
+            ],
+            batch_size=500,
+        )

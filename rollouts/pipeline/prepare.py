@@ -1,0 +1,334 @@
+"""Reserve, create, fill, verify: everything that does nothing yet at Salesforce.
+
+The protocol (research note on reliability, section 2.4): write the intent and commit, call, write
+the outcome and commit. A request that is only Created is inert, so an orphan is found by its start
+second and adopted or left; nothing here is urgent, and nothing here can push anybody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from rollouts.domain.digest import same_set
+from rollouts.domain.lifecycle import ATTEMPT_LIVE, AttemptState, BatchState, TargetState
+from rollouts.models import Attempt, Batch, FrozenOrg, Installation, Target, Wave
+from rollouts.pipeline import clock, doubt, timing
+from rollouts.pipeline.leases import Claim
+from rollouts.pipeline.ledger import sending
+from rollouts.pipeline.shifts import drop_attempts, set_targets
+from rollouts.pipeline.transitions import Overtaken, move_batch, record
+from rollouts.salesforce.errors import Refused, TryAgain, Unknown
+from rollouts.salesforce.gateway import Added, Gateway, SfStatus
+
+CHUNK = 200
+_LIVE = [state.value for state in ATTEMPT_LIVE]
+
+
+@transaction.atomic
+def reserve(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) -> Batch | None:
+    """Write a batch and its attempts down before anything is asked of Salesforce.
+
+    Orgs that no longer need or may get the push are marked with the reason and left out. Raises
+    IntegrityError when one of them has a live attempt anywhere: the database decides that.
+    """
+    frozen = wave.frozen_list
+    if frozen is None or frozen.voided_at:
+        raise Overtaken("the list was voided")
+    still = _still_wanted(wave, targets, now)
+    if not still:
+        return None
+    policy = wave.rollout.policy
+    start = timing.earliest_start(frozen, policy, now)
+    link = wave.rollout.to_version.package.connection
+    while Batch.objects.filter(connection=link, start_at=start).exists():
+        start += timedelta(seconds=1)
+    number = (wave.batches.aggregate(top=Max("number"))["top"] or 0) + 1
+    batch = Batch.objects.create(
+        wave=wave,
+        list=frozen,
+        connection=link,
+        number=number,
+        size=len(still),
+        is_retry=retry,
+        rollout_epoch=wave.rollout.epoch,
+    )
+    move_batch(
+        batch,
+        BatchState.RESERVED,
+        now=now,
+        because=f"{len(still)} orgs",
+        start_at=start,
+        not_after=min(start + timedelta(seconds=policy.not_after), frozen.end_by),
+    )
+    approved = dict(FrozenOrg.objects.filter(list=frozen).values_list("org_id", "pk"))
+    tries = dict(
+        Target.objects.filter(pk__in=[t.pk for t in still])
+        .annotate(tries=Max("attempts__number"))
+        .values_list("pk", "tries")
+    )
+    Attempt.objects.bulk_create(
+        [
+            Attempt(
+                batch=batch,
+                target=target,
+                approved_id=approved[target.org_id],
+                org_id=target.org_id,
+                version=frozen.to_version,
+                number=(tries[target.pk] or 0) + 1,
+                reserved_at=now,
+                moved_at=now,
+            )
+            for target in still
+        ],
+        batch_size=500,
+    )
+    set_targets([target.pk for target in still], TargetState.IN_FLIGHT)
+    return batch
+
+
+def _still_wanted(wave: Wave, targets: list[Target], now: datetime) -> list[Target]:
+    """Leave out what changed since the freeze, each with its reason; losing needs no approval."""
+    version = wave.rollout.to_version
+    seen = {
+        row.org_id: row
+        for row in Installation.objects.filter(
+            package=version.package, org__in=[target.org_id for target in targets]
+        ).select_related("org", "version")
+    }
+    held = set(
+        Target.objects.filter(pk__in=[t.pk for t in targets], org__exclusions__ended_at=None)
+        .exclude(org__exclusions=None)
+        .exclude(org__exclusions__until__lte=now)
+        .values_list("pk", flat=True)
+    )
+    still = []
+    for target in targets:
+        row = seen.get(target.org_id)
+        if row is None or row.gone_at:
+            set_targets([target.pk], TargetState.GONE, "the package is no longer installed")
+        elif row.version.number >= version.number:
+            set_targets(
+                [target.pk], TargetState.ALREADY_CURRENT, f"has {row.version.label} already"
+            )
+        elif row.blocked or not row.org.is_active or target.pk in held:
+            why = "the customer blocks pushes" if row.blocked else "inactive or excluded"
+            set_targets([target.pk], TargetState.EXCLUDED, why)
+        else:
+            still.append(target)
+    return still
+
+
+def create(claim: Claim, gateway: Gateway, now: datetime) -> None:
+    """Create the request for a reserved batch, or find the one whose answer was lost."""
+    batch = claim.batch
+    if batch.created_sent_at is not None:
+        _discover(batch, gateway, now)
+        return
+    policy = batch.wave.rollout.policy
+    if batch.cancel_wanted_at or now > timing.arm_until(batch, policy):
+        why = batch.cancel_reason or "not created in time; it is cut anew"
+        drop_attempts(batch, why, now)
+        move_batch(batch, BatchState.ABANDONED, now=now, because=why)
+        return
+    if not claim.may_send():
+        return
+    assert batch.start_at is not None  # noqa: S101 - reserved batches have a start
+    if not _fenced(batch, created_sent_at=clock.now()):
+        return
+    try:
+        with sending(batch, "create"):
+            sf_id = gateway.create_request(batch.list.to_version.sf_id, batch.start_at)
+    except TryAgain:
+        # Certainly not there: the intent is taken back, and the next tick begins afresh.
+        _fenced(batch, created_sent_at=None)
+        return
+    except Refused as refused:
+        drop_attempts(batch, f"Salesforce refused the request: {refused}", now)
+        move_batch(batch, BatchState.ABANDONED, now=now, because=f"Salesforce refused: {refused}")
+        _hold_wave(batch, f"Salesforce refuses to create a push request: {refused}", now)
+        return
+    except Unknown:
+        return
+    _bind(batch, sf_id, clock.now())
+
+
+def _fenced(batch: Batch, **values: object) -> bool:
+    """Write columns only while this worker's claim is the newest."""
+    changed = Batch.objects.filter(pk=batch.pk, epoch=batch.epoch).update(**values)
+    if changed:
+        for name, value in values.items():
+            setattr(batch, name, value)
+    return bool(changed)
+
+
+def _bind(batch: Batch, sf_id: str, now: datetime) -> None:
+    """Bind once, by compare-and-set: a worker that loses this race stops; its request is swept."""
+    if Batch.objects.filter(pk=batch.pk, sf_id=None).exists():
+        move_batch(
+            batch,
+            BatchState.CREATED,
+            now=now,
+            because=f"request {sf_id}",
+            sf_id=sf_id,
+            sf_status=SfStatus.CREATED.value,
+            sf_as_of=batch.created_sent_at or now,
+        )
+
+
+def _discover(batch: Batch, gateway: Gateway, now: datetime) -> None:
+    """Look for the request of a create whose answer never came, by version and start second."""
+    assert batch.start_at is not None  # noqa: S101 - reserved batches have a start
+    assert batch.created_sent_at is not None  # noqa: S101 - that is why we look
+    found = gateway.requests_starting(batch.list.to_version.sf_id, batch.start_at)
+    taken = set(
+        Batch.objects.filter(sf_id__in=[row.id for row in found]).values_list("sf_id", flat=True)
+    )
+    found = [row for row in found if row.id not in taken]
+    if len(found) == 1:
+        (row,) = found
+        if row.status is SfStatus.CREATED and not gateway.jobs([row.id]):
+            _bind(batch, row.id, now)
+        else:
+            doubt.raise_doubt(batch, f"request {row.id} is {row.status} or has orgs already", now)
+        return
+    if found:
+        doubt.raise_doubt(batch, f"{len(found)} requests could be this one", now)
+        return
+    if now >= batch.created_sent_at + timing.late_call():
+        why = "the request never reached Salesforce; its orgs are cut anew"
+        drop_attempts(batch, why, now)
+        move_batch(batch, BatchState.ABANDONED, now=now, because=why)
+
+
+def fill(claim: Claim, gateway: Gateway, now: datetime) -> None:
+    """Add what a re-read shows to be missing, then verify when nothing is missing any more."""
+    batch = claim.batch
+    assert batch.sf_id is not None  # noqa: S101 - created batches are bound
+    policy = batch.wave.rollout.policy
+    if now > timing.arm_until(batch, policy):
+        doubt.want_cancel(batch, "not verified in time; it is cut anew", now)
+        return
+    attempts = {a.org.key: a for a in batch.attempts.filter(state__in=_LIVE).select_related("org")}
+    there = [job.org for job in gateway.jobs([batch.sf_id])]
+    extra = set(there) - set(attempts)
+    if extra:
+        doubt.want_cancel(batch, f"{len(extra)} orgs in the request were never approved", now)
+        return
+    missing = [org for org in attempts if org not in set(there)]
+    if not missing:
+        verify(claim, gateway, clock.now())
+        return
+    for start in range(0, len(missing), CHUNK):
+        if not claim.may_send() or not _fenced(batch, jobs_sent_at=clock.now()):
+            return
+        try:
+            with sending(batch, "add_jobs"):
+                added = gateway.add_jobs(batch.sf_id, missing[start : start + CHUNK])
+        except TryAgain:
+            return
+        except Unknown:
+            _fenced(batch, jobs_unknown=True)
+            return
+        except Refused as refused:
+            doubt.want_cancel(batch, f"Salesforce refused the orgs: {refused}", clock.now())
+            return
+        _leave_refused_out(batch, attempts, added, clock.now())
+        if added.again:
+            return
+    verify(claim, gateway, clock.now())
+
+
+@transaction.atomic
+def _leave_refused_out(
+    batch: Batch, attempts: dict[str, Attempt], added: Added, now: datetime
+) -> None:
+    """Take refused orgs out with Salesforce's own words; many of them hold the wave."""
+    for org, (code, message) in added.refused.items():
+        attempt = attempts[org]
+        reason = f"refused by Salesforce: {message} ({code})"[:400]
+        Attempt.objects.filter(pk=attempt.pk, state=AttemptState.RESERVED.value).update(
+            state=AttemptState.CANCELED.value, reason=reason, moved_at=now
+        )
+        set_targets([attempt.target_id], TargetState.EXCLUDED, reason)
+    if not added.refused:
+        return
+    record(
+        "orgs_refused",
+        f"wave {batch.wave.number} batch {batch.number}",
+        now=now,
+        rollout=batch.wave.rollout,
+        wave=batch.wave,
+        reason=f"Salesforce refused {len(added.refused)} orgs",
+        digest=batch.list.digest,
+        detail={"orgs": {org: list(why) for org, why in added.refused.items()}},
+    )
+    out = batch.wave.targets.filter(state=TargetState.EXCLUDED.value).count()
+    limit = batch.wave.rollout.policy.drop_percent
+    if 100 * out > limit * batch.wave.targets.count():
+        _hold_wave(batch, f"{out} orgs dropped out of the wave, over {limit:g} %", now)
+
+
+def _hold_wave(batch: Batch, reason: str, now: datetime) -> None:
+    if Wave.objects.filter(pk=batch.wave_id, review="").update(review=reason):
+        record(
+            "review_wave",
+            f"wave {batch.wave.number}",
+            now=now,
+            rollout=batch.wave.rollout,
+            wave=batch.wave,
+            reason=reason,
+        )
+
+
+def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
+    """Read everything back and compare sets, not counts; nothing is remembered, all is read."""
+    batch = claim.batch
+    assert batch.sf_id is not None  # noqa: S101 - created batches are bound
+    if batch.jobs_unknown and batch.jobs_sent_at and now < batch.jobs_sent_at + timing.late_call():
+        return
+    request = gateway.request(batch.sf_id)
+    jobs = gateway.jobs([batch.sf_id])
+    attempts = {a.org.key: a for a in batch.attempts.filter(state__in=_LIVE).select_related("org")}
+    difference = same_set(frozenset(attempts), [job.org for job in jobs])
+    if not attempts:
+        doubt.want_cancel(batch, "no org is left in it", now)
+        return
+    if difference:
+        if set(job.org for job in jobs) - set(attempts):
+            doubt.want_cancel(
+                batch, f"the request differs from the approved list: {difference}", now
+            )
+        return
+    if (
+        request is None
+        or request.status is not SfStatus.CREATED
+        or request.version_id != batch.list.to_version.sf_id
+        or request.start != batch.start_at
+    ):
+        doubt.want_cancel(batch, "the request at Salesforce is not the one we made", now)
+        return
+    try:
+        with transaction.atomic():
+            for job in jobs:
+                attempts[job.org].sf_id = job.id
+                attempts[job.org].sf_status = job.status.value
+                attempts[job.org].sf_as_of = now
+                attempts[job.org].state = AttemptState.SUBMITTED.value
+                attempts[job.org].moved_at = now
+            Attempt.objects.bulk_update(
+                attempts.values(),
+                ["sf_id", "sf_status", "sf_as_of", "state", "moved_at"],
+                batch_size=200,
+            )
+            move_batch(
+                batch,
+                BatchState.VERIFIED,
+                now=now,
+                because=f"{len(jobs)} orgs read back, equal to what was approved",
+                sf_as_of=now,
+            )
+    except IntegrityError:
+        doubt.want_cancel(batch, "Salesforce gave a job id twice", now)

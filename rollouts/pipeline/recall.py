@@ -1,0 +1,102 @@
+"""Calling a request back: said, sent, and done only when Salesforce shows Canceled.
+
+Works from any process that can reach the database and Salesforce: the conductor, the watcher,
+and the web process itself when no worker is alive.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from rollouts.domain.lifecycle import BatchState
+from rollouts.models import Batch
+from rollouts.pipeline import clock, doubt
+from rollouts.pipeline.leases import Claim
+from rollouts.pipeline.ledger import sending
+from rollouts.pipeline.shifts import drop_attempts
+from rollouts.pipeline.transitions import move_batch, record
+from rollouts.salesforce.errors import Refused, SalesforceError
+from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfStatus
+
+_PAST_RECALL = frozenset({SfStatus.IN_PROGRESS, SfStatus.SUCCEEDED, SfStatus.FAILED})
+
+
+def call_back(claim: Claim, gateway: Gateway, now: datetime) -> None:
+    """Cancel a bound request and read it back; a refused cancel is shown as too late."""
+    batch = claim.batch
+    if batch.sf_id is None or batch.state in (BatchState.RUNNING, BatchState.SETTLED):
+        return
+    request = gateway.request(batch.sf_id)
+    if request is None:
+        _doubt_once(batch, "Salesforce does not list the request any more", now)
+        return
+    if request.status in (SfStatus.CREATED, SfStatus.PENDING):
+        try:
+            with sending(batch, "cancel"):
+                gateway.cancel(batch.sf_id)
+        except Refused:
+            # Not an error: it moved on between the read and the PATCH. The next read shows where.
+            pass
+        except SalesforceError:
+            return
+        request = gateway.request(batch.sf_id)
+    if request is None:
+        return
+    if request.status is SfStatus.CANCELED:
+        finish(batch, clock.now())
+    elif request.status in _PAST_RECALL:
+        too_late(batch, request.status, clock.now())
+
+
+def _doubt_once(batch: Batch, reason: str, now: datetime) -> None:
+    if batch.state != BatchState.IN_DOUBT.value:
+        doubt.raise_doubt(batch, reason, now)
+
+
+@transaction.atomic
+def finish(batch: Batch, now: datetime) -> None:
+    """Salesforce shows Canceled: free the orgs and end the batch."""
+    freed = drop_attempts(batch, batch.cancel_reason or "canceled at Salesforce", now)
+    move_batch(
+        batch,
+        BatchState.CANCELED,
+        now=now,
+        because=f"read back as Canceled, {freed} orgs called back: {batch.cancel_reason}",
+        sf_status=SfStatus.CANCELED.value,
+        sf_as_of=now,
+        settled_at=now,
+    )
+
+
+@transaction.atomic
+def too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
+    """The request had started: say so, and go on tracking it to its end."""
+    Batch.objects.filter(pk=batch.pk, cancel_too_late_at=None).update(cancel_too_late_at=now)
+    record(
+        "recall_too_late",
+        f"wave {batch.wave.number} batch {batch.number}",
+        now=now,
+        rollout=batch.wave.rollout,
+        wave=batch.wave,
+        before=batch.state,
+        after=BatchState.RUNNING.value,
+        reason=f"Salesforce had started it: {status.value}",
+    )
+    if batch.state != BatchState.RUNNING.value:
+        if batch.state in (BatchState.CREATED.value, BatchState.VERIFIED.value):
+            doubt.raise_doubt(batch, f"it is {status.value} though we never armed it", now)
+            return
+        move_batch(
+            batch,
+            BatchState.RUNNING,
+            now=now,
+            because="past recall",
+            sf_status=status.value,
+            sf_as_of=now,
+            started_seen_at=now,
+        )
+
+
+__all__ = ["SF_ENDS", "call_back", "finish", "too_late"]

@@ -1,0 +1,41 @@
+"""What pages show: counts that add up, and what they mean and allow, in words."""
+
+from __future__ import annotations
+
+from rollouts.pipeline.holds import on_rollout as holds
+from rollouts.pipeline.report.advice import Button, moves, wave_moves
+from rollouts.pipeline.report.counts import (
+    WORDS,
+    Cluster,
+    Counts,
+    batch_counts,
+    counts,
+    failures,
+    stamp,
+    timeline,
+    wave_counts,
+)
+from rollouts.pipeline.report.health import Health, health
+from rollouts.pipeline.report.words import Need, Verdict, needs, verdict
+
+__all__ = [
+    "WORDS",
+    "Button",
+    "Cluster",
+    "Counts",
+    "Health",
+    "Need",
+    "Verdict",
+    "batch_counts",
+    "counts",
+    "failures",
+    "health",
+    "holds",
+    "moves",
+    "needs",
+    "stamp",
+    "timeline",
+    "verdict",
+    "wave_counts",
+    "wave_moves",
+]

@@ -1,0 +1,169 @@
+"""What pages show of a rollout: counts that add up, failures by kind, and who did what."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Max
+
+from rollouts.domain.lifecycle import AttemptState, TargetState
+from rollouts.models import Attempt, Batch, Event, PushError, Rollout, Wave
+
+WORDS = (
+    "planned", "prepared", "queued", "running", "upgraded",
+    "confirmed", "failed", "canceled", "skipped",
+)  # fmt: skip
+_OF_ATTEMPT = {
+    AttemptState.RESERVED.value: "prepared",
+    AttemptState.SUBMITTED.value: "prepared",
+    AttemptState.QUEUED.value: "queued",
+    AttemptState.IN_PROGRESS.value: "running",
+    AttemptState.STUCK.value: "running",
+    AttemptState.SUCCEEDED.value: "upgraded",
+    AttemptState.UNCONFIRMED.value: "upgraded",
+    AttemptState.CONFIRMED.value: "confirmed",
+    AttemptState.FAILED.value: "failed",
+    AttemptState.CANCELED.value: "canceled",
+}
+_OF_TARGET = {
+    TargetState.PLANNED.value: "planned",
+    TargetState.EXCLUDED.value: "skipped",
+    TargetState.ALREADY_CURRENT.value: "skipped",
+    TargetState.GONE.value: "skipped",
+    TargetState.LEFT_OVER.value: "skipped",
+    TargetState.DONE.value: "confirmed",
+}
+
+
+@dataclass(slots=True)
+class Counts:
+    """Orgs by word, a partition: every org is in exactly one, so the parts add up.
+
+    ``as_of`` is just before the read at Salesforce that the figures rest on; None before any.
+    """
+
+    as_of: datetime | None = None
+    by_word: Counter[str] = field(default_factory=Counter)
+
+    def __getitem__(self, word: str) -> int:
+        return self.by_word[word]
+
+    @property
+    def total(self) -> int:
+        """All orgs."""
+        return sum(self.by_word.values())
+
+    @property
+    def items(self) -> list[tuple[str, int]]:
+        """Every word with its number, in the order of pages."""
+        return [(word, self.by_word[word]) for word in WORDS]
+
+    @property
+    def succeeded(self) -> int:
+        """Orgs that Salesforce reports as upgraded, seen or not yet seen."""
+        return self.by_word["upgraded"] + self.by_word["confirmed"]
+
+
+def _word(target_state: str, attempt_state: str | None) -> str:
+    if target_state in (TargetState.IN_FLIGHT.value, TargetState.FAILED.value) and attempt_state:
+        word = _OF_ATTEMPT[attempt_state]
+        # A retry that was called back leaves the failure that it was to mend.
+        return "failed" if word == "canceled" else word
+    return _OF_TARGET.get(target_state, "planned")
+
+
+def wave_counts(rollout: Rollout) -> dict[int, Counts]:
+    """Count each wave's orgs, all from the same rows."""
+    newest = dict(
+        Attempt.objects.filter(target__rollout=rollout)
+        .exclude(state=AttemptState.CANCELED.value)
+        .order_by("number")
+        .values_list("target_id", "state")
+    )
+    found = {
+        number: Counts(as_of=rollout.sf_as_of)
+        for number in rollout.waves.values_list("number", flat=True)
+    }
+    for pk, number, state in rollout.targets.values_list("pk", "wave__number", "state"):
+        found[number].by_word[_word(state, newest.get(pk))] += 1
+    return found
+
+
+def counts(rollout: Rollout, waves: dict[int, Counts] | None = None) -> Counts:
+    """Count a rollout's orgs: the sum of its waves, so that the two can't disagree."""
+    total = Counts(as_of=rollout.sf_as_of)
+    for part in (waves if waves is not None else wave_counts(rollout)).values():
+        total.by_word.update(part.by_word)
+    return total
+
+
+def batch_counts(wave: Wave) -> dict[int, Counts]:
+    """Count each batch's attempts; a batch's figures are as old as its own last read."""
+    ages = dict(wave.batches.values_list("pk", "sf_as_of"))
+    found = {pk: Counts(as_of=as_of) for pk, as_of in ages.items()}
+    for pk, state in Attempt.objects.filter(batch__wave=wave).values_list("batch_id", "state"):
+        found[pk].by_word[_OF_ATTEMPT[state]] += 1
+    return found
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Failures that look the same: one signature, the orgs it hit, one example in full."""
+
+    signature: str
+    kind: str
+    orgs: list[tuple[str, str]]
+    first_at: datetime | None
+    example: PushError | None
+    waves: list[int]
+
+    @property
+    def count(self) -> int:
+        """How many orgs."""
+        return len(self.orgs)
+
+
+def failures(rollout: Rollout, wave: Wave | None = None) -> list[Cluster]:
+    """Group failed attempts by signature, the biggest first."""
+    rows = Attempt.objects.filter(target__rollout=rollout).exclude(signature="")
+    if wave is not None:
+        rows = rows.filter(target__wave=wave)
+    groups: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in rows.select_related("org", "target__wave").order_by("pk"):
+        groups[attempt.signature].append(attempt)
+    examples = {
+        error.attempt_id: error
+        for error in PushError.objects.filter(
+            attempt__in=[members[0].pk for members in groups.values()]
+        ).order_by("-pk")
+    }
+    clusters = [
+        Cluster(
+            signature=signature,
+            kind=members[0].failure_kind,
+            orgs=sorted({(a.org.key, a.org.name) for a in members}),
+            first_at=min((a.ended_at or a.moved_at for a in members), default=None),
+            example=examples.get(members[0].pk),
+            waves=sorted({a.target.wave.number for a in members}),
+        )
+        for signature, members in groups.items()
+    ]
+    return sorted(clusters, key=lambda cluster: -cluster.count)
+
+
+def timeline(rollout: Rollout, limit: int = 40) -> list[Event]:
+    """Return the newest lines of history, without the many lines of mere progress."""
+    return list(
+        rollout.events.exclude(action__in=["progress", "confirm"])
+        .select_related("wave", "person")
+        .order_by("-sequence")[:limit]
+    )
+
+
+def stamp(rollout: Rollout) -> str:
+    """Return what changes whenever a page of this rollout would look different."""
+    batches = Batch.objects.filter(wave__rollout=rollout).aggregate(at=Max("sf_as_of"))
+    newest = max((at for at in (rollout.sf_as_of, batches["at"]) if at), default=None)
+    return f"{rollout.version}.{int(newest.timestamp() * 1000) if newest else 0}"

@@ -1,0 +1,74 @@
+"""One pass of the conductor: settle first, then start a little. Read this first.
+
+The database row is the queue. A tick may be doubled, lost or late and nothing bad follows: every
+step claims its row by a guarded update and looks at what is so before it does anything.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import DatabaseError
+
+from rollouts.models import Connection, Rollout
+from rollouts.pipeline import batches, clock, conduct, confirm, sync, track, watch
+from rollouts.pipeline.leases import beat, leased
+from rollouts.pipeline.transitions import Overtaken
+from rollouts.salesforce.connect import gateway_for
+from rollouts.salesforce.errors import SalesforceError
+
+log = logging.getLogger(__name__)
+
+
+def tick() -> None:
+    """Look after every running rollout once; one rollout's trouble does not stop the others."""
+    for rollout in Rollout.objects.running().order_by("pk"):
+        try:
+            _look_after(rollout)
+        except (SalesforceError, Overtaken) as error:
+            log.warning("rollout %s waits: %s", rollout.slug, error)
+        except DatabaseError:
+            log.exception("rollout %s could not be looked after", rollout.slug)
+    beat("tick", clock.now())
+
+
+def _look_after(rollout: Rollout) -> None:
+    with leased(f"rollout {rollout.pk}", clock.now()) as mine:
+        if not mine:
+            return
+        link = rollout.to_version.package.connection
+        gateway = gateway_for(link)
+        try:
+            track.track(rollout, gateway)
+            confirm.confirm_successes(rollout, gateway)
+            sync.note_budget(link, gateway)
+        except SalesforceError as error:
+            sync.note_failure(link, error)
+            raise
+        track.mark_stuck(rollout, clock.now())
+        rollout.refresh_from_db()
+        conduct.conduct(rollout, clock.now())
+        batches.advance(rollout, gateway)
+
+
+def sync_all(*, full: bool = True) -> None:
+    """Read every connection's packages and subscribers."""
+    with leased("sync", clock.now()) as mine:
+        if not mine:
+            return
+        for link in Connection.objects.all():
+            try:
+                sync.sync(link, gateway_for(link), full=full)
+            except SalesforceError as error:
+                sync.note_failure(link, error)
+                log.warning("sync of %s failed: %s", link.name, error)
+        sync.prune(clock.now())
+
+
+def watch_all() -> None:
+    """Let the watcher make its round over every connection."""
+    for link in Connection.objects.all():
+        try:
+            watch.watch(link, gateway_for(link))
+        except SalesforceError as error:
+            log.warning("watcher could not read %s: %s", link.name, error)

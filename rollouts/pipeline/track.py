@@ -1,0 +1,267 @@
+"""Reading what became of the pushes: one consistent read per rollout, then one transaction.
+
+Salesforce's words are stored as received with the time just before the read; our states follow
+from them. Terminal facts never change: a later contradiction is recorded, not believed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from rollouts.domain.failures import Failure, classify
+from rollouts.domain.lifecycle import (
+    ATTEMPT_ENDS,
+    ATTEMPT_LIVE,
+    AttemptState,
+    BatchState,
+    TargetState,
+)
+from rollouts.models import Attempt, Batch, PushError, Rollout
+from rollouts.pipeline import clock
+from rollouts.pipeline.shifts import set_targets
+from rollouts.pipeline.transitions import Overtaken, move_batch, record, touch
+from rollouts.salesforce.gateway import Gateway, SfError, SfJob, SfRequest, SfStatus
+
+_LIVE = [state.value for state in ATTEMPT_LIVE]
+_OPEN = [
+    BatchState.CREATED.value,
+    BatchState.VERIFIED.value,
+    BatchState.ARMING.value,
+    BatchState.ARMED.value,
+    BatchState.RUNNING.value,
+    BatchState.IN_DOUBT.value,
+]
+_STATE_OF = {
+    SfStatus.CREATED: AttemptState.SUBMITTED,
+    SfStatus.PENDING: AttemptState.QUEUED,
+    SfStatus.IN_PROGRESS: AttemptState.IN_PROGRESS,
+    SfStatus.SUCCEEDED: AttemptState.SUCCEEDED,
+    SfStatus.FAILED: AttemptState.FAILED,
+    SfStatus.CANCELED: AttemptState.CANCELED,
+}
+
+
+@dataclass(slots=True)
+class Reading:
+    """One read of a rollout's open requests; ``as_of`` is just before its first call."""
+
+    as_of: datetime
+    requests: dict[str, SfRequest] = field(default_factory=dict)
+    jobs: dict[str, list[SfJob]] | None = None
+    errors: dict[str, list[SfError]] = field(default_factory=dict)
+
+
+def track(rollout: Rollout, gateway: Gateway) -> None:
+    """Read every open request of the rollout and take over what Salesforce says.
+
+    Two calls when nothing moved; job rows and errors are only read when counts moved. Any call
+    that fails leaves everything as it was, with its older "as of".
+    """
+    batches = list(
+        Batch.objects.filter(wave__rollout=rollout, state__in=_OPEN)
+        .exclude(sf_id=None)
+        .select_related("wave__rollout", "list__to_version")
+    )
+    if not batches:
+        Rollout.objects.filter(pk=rollout.pk).update(sf_as_of=clock.now())
+        return
+    reading = _read(batches, gateway)
+    with transaction.atomic():
+        for batch in batches:
+            _apply(batch, reading)
+        Rollout.objects.filter(pk=rollout.pk).update(sf_as_of=reading.as_of)
+    for batch in batches:
+        _follow(batch, reading)
+
+
+def _read(batches: list[Batch], gateway: Gateway) -> Reading:
+    ids = [batch.sf_id for batch in batches if batch.sf_id]
+    reading = Reading(as_of=clock.now())
+    reading.requests = {request.id: request for request in gateway.requests(ids)}
+    counts = gateway.job_counts(ids)
+    if all(_known_counts(batch) == counts.get(batch.sf_id or "", {}) for batch in batches):
+        return reading
+    jobs: defaultdict[str, list[SfJob]] = defaultdict(list)
+    for job in gateway.jobs(ids):
+        jobs[job.request_id].append(job)
+    reading.jobs = jobs
+    failed = {job.request_id for rows in jobs.values() for job in rows if _is_failed(job)}
+    known = set(
+        PushError.objects.filter(attempt__batch__in=batches).values_list("sf_id", flat=True)
+    )
+    for error in gateway.errors(sorted(failed)) if failed else []:
+        if error.id not in known:
+            reading.errors.setdefault(error.job_id, []).append(error)
+    return reading
+
+
+def _is_failed(job: SfJob) -> bool:
+    return job.status is SfStatus.FAILED
+
+
+def _known_counts(batch: Batch) -> dict[SfStatus, int]:
+    words = batch.attempts.exclude(sf_id=None).values_list("sf_status", flat=True)
+    return {SfStatus(word): n for word, n in Counter(words).items() if word}
+
+
+def _apply(batch: Batch, reading: Reading) -> None:
+    """Take over the request's and its jobs' words; all batches of a read share its as-of."""
+    request = reading.requests.get(batch.sf_id or "")
+    if request is None:
+        return
+    changed = Batch.objects.filter(pk=batch.pk).exclude(sf_status=request.status.value)
+    if changed.update(sf_status=request.status.value):
+        touch(batch.wave.rollout)
+    Batch.objects.filter(pk=batch.pk).update(sf_as_of=reading.as_of)
+    if reading.jobs is None:
+        batch.attempts.exclude(sf_id=None).update(sf_as_of=reading.as_of)
+        return
+    attempts = {
+        a.sf_id: a for a in batch.attempts.exclude(sf_id=None).select_related("org", "target")
+    }
+    moved: list[Attempt] = []
+    story: list[list[str]] = []
+    for job in reading.jobs.get(batch.sf_id or "", []):
+        attempt = attempts.get(job.id)
+        if attempt is None:
+            continue
+        before = attempt.state
+        if _take_over(attempt, job, reading):
+            story.append([attempt.org.key, before, attempt.state])
+        moved.append(attempt)
+    Attempt.objects.bulk_update(
+        moved,
+        ["state", "sf_status", "sf_as_of", "started_at", "ended_at", "moved_at",
+         "failure_kind", "signature", "reason"],
+        batch_size=100,
+    )  # fmt: skip
+    if story:
+        _tell(batch, story, reading)
+
+
+def _take_over(attempt: Attempt, job: SfJob, reading: Reading) -> bool:
+    """Put one job's word on its attempt; returns whether our state changed."""
+    attempt.sf_as_of = reading.as_of
+    if AttemptState(attempt.state) in ATTEMPT_ENDS | {AttemptState.SUCCEEDED}:
+        return False
+    to = _STATE_OF[job.status]
+    if attempt.state == AttemptState.STUCK.value and to is AttemptState.IN_PROGRESS:
+        return False
+    attempt.sf_status = job.status.value
+    attempt.started_at = job.started or attempt.started_at
+    attempt.ended_at = job.ended or attempt.ended_at
+    if attempt.state == to.value:
+        return False
+    attempt.state = to.value
+    attempt.moved_at = reading.as_of
+    if to is AttemptState.FAILED:
+        _explain(attempt, reading.errors.get(job.id, []))
+    elif to is AttemptState.CANCELED:
+        attempt.reason = "canceled at Salesforce"
+    return True
+
+
+def _explain(attempt: Attempt, errors: list[SfError]) -> None:
+    kind, signature = classify(
+        [Failure(e.type, e.title, e.message, e.details) for e in errors if e.severity != "Warning"]
+        or [Failure(e.type, e.title, e.message, e.details) for e in errors]
+    )
+    attempt.failure_kind = kind.value
+    attempt.signature = signature[:300]
+    attempt.reason = (errors[0].title or errors[0].type)[:400] if errors else "no error recorded"
+    PushError.objects.bulk_create(
+        [
+            PushError(
+                attempt=attempt,
+                sf_id=error.id,
+                severity=error.severity,
+                type=error.type,
+                title=error.title[:255],
+                message=error.message,
+                details=error.details,
+            )
+            for error in errors
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _tell(batch: Batch, story: list[list[str]], reading: Reading) -> None:
+    """Move the targets that follow from the attempts, and write one line about all of them."""
+    for attempt_state, target_state in (
+        (AttemptState.FAILED, TargetState.FAILED),
+        (AttemptState.CANCELED, TargetState.PLANNED),
+    ):
+        orgs = [org for org, _, after in story if after == attempt_state.value]
+        if orgs:
+            pks = batch.attempts.filter(
+                org__key__in=orgs, target__state=TargetState.IN_FLIGHT.value
+            ).values_list("target_id", flat=True)
+            set_targets(pks, target_state)
+    record(
+        "progress",
+        f"wave {batch.wave.number} batch {batch.number}",
+        now=reading.as_of,
+        rollout=batch.wave.rollout,
+        wave=batch.wave,
+        reason=", ".join(f"{n} {word}" for word, n in Counter(s[2] for s in story).items()),
+        detail={"moves": story},
+    )
+
+
+def _follow(batch: Batch, reading: Reading) -> None:
+    """Move the batch where its request and attempts have gone."""
+    request = reading.requests.get(batch.sf_id or "")
+    if request is None:
+        return
+    batch.refresh_from_db()
+    try:
+        if request.status is SfStatus.IN_PROGRESS and batch.state == BatchState.ARMED.value:
+            move_batch(
+                batch,
+                BatchState.RUNNING,
+                now=reading.as_of,
+                because=_lateness(batch, reading.as_of),
+                started_seen_at=reading.as_of,
+            )
+        if request.status in (SfStatus.SUCCEEDED, SfStatus.FAILED):
+            settle(batch, request.status, clock.now())
+    except Overtaken:
+        # Another worker holds it just now and will see the same; nothing is lost.
+        return
+
+
+def _lateness(batch: Batch, seen: datetime) -> str:
+    if batch.not_after and seen > batch.not_after:
+        return "started outside its window: Salesforce began after the latest start"
+    return "Salesforce has started it; it is past recall"
+
+
+def settle(batch: Batch, status: SfStatus, now: datetime) -> None:
+    """End a batch whose request and attempts all have Salesforce's final word."""
+    running = (BatchState.ARMING.value, BatchState.ARMED.value, BatchState.RUNNING.value)
+    if batch.state not in running or batch.attempts.filter(state__in=_LIVE).exists():
+        return
+    ended = Counter(batch.attempts.values_list("state", flat=True))
+    words = ", ".join(f"{n} {state}" for state, n in sorted(ended.items()))
+    move_batch(
+        batch,
+        BatchState.SETTLED,
+        now=now,
+        because=f"Salesforce: {status.value}; {words}",
+        settled_at=now,
+    )
+
+
+def mark_stuck(rollout: Rollout, now: datetime) -> int:
+    """Mark pushes that have not moved for hours. They stay live: only Salesforce ends them."""
+    limit = now - timedelta(seconds=rollout.policy.stuck_after)
+    return Attempt.objects.filter(
+        batch__wave__rollout=rollout,
+        state=AttemptState.IN_PROGRESS.value,
+        moved_at__lt=limit,
+    ).update(state=AttemptState.STUCK.value, reason="no progress for hours")

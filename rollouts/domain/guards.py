@@ -72,28 +72,32 @@ def arm_refusals(
 
 
 def _decided(facts: ArmFacts) -> Sequence[str]:
-    reasons = [f"held: {hold}" for hold in facts.holds]
-    if facts.rollout_state is not RolloutState.ACTIVE:
-        reasons.append(f"the rollout is {facts.rollout_state}")
-    if facts.wave_state is not WaveState.DISPATCHING:
-        reasons.append(f"the wave is {facts.wave_state}")
-    if facts.batch_state is not BatchState.VERIFIED:
-        reasons.append(f"the batch is {facts.batch_state}, not verified")
-    if facts.epoch_read != facts.epoch_now:
-        reasons.append("somebody else has taken this batch over")
-    if facts.cancel_wanted:
-        reasons.append("the batch is being called back")
-    if not facts.writes_allowed:
-        reasons.append("this connection only observes")
-    if not facts.orgs:
-        reasons.append("no org is left in the batch")
-    if facts.live_elsewhere:
-        reasons.append(f"{len(facts.live_elsewhere)} orgs have a live attempt elsewhere")
-    if not facts.watcher_seen:
-        reasons.append("the watcher is silent")
-    if facts.calls_left < facts.calls_reserve:
-        reasons.append("the API calls left are needed to cancel what is armed")
-    return reasons
+    checks = (
+        (
+            facts.rollout_state is not RolloutState.ACTIVE,
+            f"the rollout is {facts.rollout_state}",
+        ),
+        (facts.wave_state is not WaveState.DISPATCHING, f"the wave is {facts.wave_state}"),
+        (
+            facts.batch_state is not BatchState.VERIFIED,
+            f"the batch is {facts.batch_state}, not verified",
+        ),
+        (facts.epoch_read != facts.epoch_now, "somebody else has taken this batch over"),
+        (facts.cancel_wanted, "the batch is being called back"),
+        (not facts.writes_allowed, "this connection only observes"),
+        (not facts.orgs, "no org is left in the batch"),
+        (
+            bool(facts.live_elsewhere),
+            f"{len(facts.live_elsewhere)} orgs have a live attempt elsewhere",
+        ),
+        (not facts.watcher_seen, "the watcher is silent"),
+        (
+            facts.calls_left < facts.calls_reserve,
+            "the API calls left are needed to cancel what is armed",
+        ),
+    )
+    held = [f"held: {hold}" for hold in facts.holds]
+    return [*held, *(reason for wrong, reason in checks if wrong)]
 
 
 def _approved(facts: ArmFacts, now: datetime) -> Sequence[str]:

@@ -25,45 +25,44 @@ WRITE_ONCE = (
 
 def sqlite_triggers() -> list[str]:
     """Return the statements for SQLite."""
-    statements = []
-    for table in APPEND_ONLY:
-        for verb in ("UPDATE", "DELETE"):
-            statements.append(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-    for table, column in WRITE_ONCE:
-        statements.append(
-            f"CREATE TRIGGER {table}_{column}_once BEFORE UPDATE OF {column} ON {table} "
-            f"WHEN OLD.{column} IS NOT NULL AND NEW.{column} IS NOT OLD.{column} "
-            f"BEGIN SELECT RAISE(ABORT, '{table}.{column} is written once'); END"
-        )
-    return statements
+    append_only = [
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for table in APPEND_ONLY
+        for verb in ("UPDATE", "DELETE")
+    ]
+    write_once = [
+        f"CREATE TRIGGER {table}_{column}_once BEFORE UPDATE OF {column} ON {table} "
+        f"WHEN OLD.{column} IS NOT NULL AND NEW.{column} IS NOT OLD.{column} "
+        f"BEGIN SELECT RAISE(ABORT, '{table}.{column} is written once'); END"
+        for table, column in WRITE_ONCE
+    ]
+    return append_only + write_once
 
 
 def postgres_triggers() -> list[str]:
     """Return the statements for PostgreSQL."""
-    statements = [
+    function = (
         "CREATE OR REPLACE FUNCTION rollouts_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';"
-        " END $$"
+        "$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] "
+        "USING ERRCODE = 'integrity_constraint_violation'; END $$"
+    )
+    append_only = [
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION rollouts_refuse('{table} is append-only')"
+        for table in APPEND_ONLY
     ]
-    for table in APPEND_ONLY:
-        statements.append(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            f"FOR EACH ROW EXECUTE FUNCTION rollouts_refuse('{table} is append-only')"
-        )
-    for table, column in WRITE_ONCE:
-        statements.append(
-            f"CREATE TRIGGER {table}_{column}_once BEFORE UPDATE OF {column} ON {table} "
-            f"FOR EACH ROW WHEN (OLD.{column} IS NOT NULL "
-            f"AND NEW.{column} IS DISTINCT FROM OLD.{column}) "
-            f"EXECUTE FUNCTION rollouts_refuse('{table}.{column} is written once')"
-        )
-    return statements
+    write_once = [
+        f"CREATE TRIGGER {table}_{column}_once BEFORE UPDATE OF {column} ON {table} "
+        f"FOR EACH ROW WHEN (OLD.{column} IS NOT NULL "
+        f"AND NEW.{column} IS DISTINCT FROM OLD.{column}) "
+        f"EXECUTE FUNCTION rollouts_refuse('{table}.{column} is written once')"
+        for table, column in WRITE_ONCE
+    ]
+    return [function, *append_only, *write_once]
 
 
-def lay_down(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def lay_down(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Create the triggers for the engine at hand."""
     vendor = schema_editor.connection.vendor
     for statement in sqlite_triggers() if vendor == "sqlite" else postgres_triggers():

@@ -146,7 +146,7 @@ def edit(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     move_wave(wave, WaveState.PLANNED, now=now, by=by, because=reason or "to change it")
 
 
-def drift(frozen: FrozenList, now: datetime) -> Drift:
+def drift(frozen: FrozenList) -> Drift:
     """Compare a frozen list with today's data. The digest itself is over the frozen snapshot."""
     today = {
         row.org_id: row
@@ -161,7 +161,8 @@ def drift(frozen: FrozenList, now: datetime) -> Drift:
             changes.append(f"{row.org.name} no longer has the package")
         elif seen.version_id != row.from_version_id:
             changes.append(
-                f"{row.org.name} went from {row.from_version.label} to {seen.version.label} by itself"
+                f"{row.org.name} went from {row.from_version.label} to "
+                f"{seen.version.label} by itself"
             )
         elif seen.blocked:
             changes.append(f"{row.org.name} blocks pushes now")

@@ -7,6 +7,7 @@ canceled or put in doubt; it is never created again, and only the bound request 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -77,7 +78,7 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
         row = installed.get(org)
         if row is None or not row.installed:
             lost.append((org, TargetState.GONE.value))
-        elif row.version_id == wanted.sf_id or _is_newer(wanted.package_id, row.version_id, batch):
+        elif row.version_id == wanted.sf_id or _is_newer(row.version_id, batch):
             lost.append((org, TargetState.ALREADY_CURRENT.value))
         elif row.blocked or row.status == "Inactive" or row.version_id not in known:
             lost.append((org, TargetState.EXCLUDED.value))
@@ -99,7 +100,7 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
     )
 
 
-def _is_newer(package_id: int, sf_id: str, batch: Batch) -> bool:
+def _is_newer(sf_id: str, batch: Batch) -> bool:
     seen = batch.list.to_version.package.versions.filter(sf_id=sf_id).first()
     return seen is not None and seen.number > batch.list.to_version.number
 
@@ -224,7 +225,7 @@ def confirm(claim: Claim, gateway: Gateway, now: datetime) -> None:
     if request is None:
         doubt.raise_doubt(batch, "Salesforce does not list the request any more", now)
         return
-    seen = {"sf_status": request.status.value, "sf_as_of": now}
+    seen: dict[str, Any] = {"sf_status": request.status.value, "sf_as_of": now}
     match request.status:
         case SfStatus.PENDING:
             move_batch(batch, BatchState.ARMED, now=now, because="read back as Pending", **seen)

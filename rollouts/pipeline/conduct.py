@@ -154,7 +154,8 @@ def retryable(wave: Wave, policy: Policy, now: datetime) -> tuple[list[Target], 
         ),
         last=Max("attempts__moved_at"),
     )
-    due, waiting = [], 0
+    due: list[Target] = []
+    waiting = 0
     for target in failed:
         if target.transient != target.tries or target.tries > policy.retries:
             continue

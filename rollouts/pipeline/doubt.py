@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -53,7 +54,7 @@ def look(batch: Batch, gateway: Gateway, now: datetime) -> None:
     request = gateway.request(batch.sf_id)
     if request is None:
         return
-    seen = {"sf_status": request.status.value, "sf_as_of": now}
+    seen: dict[str, Any] = {"sf_status": request.status.value, "sf_as_of": now}
     if request.status is SfStatus.PENDING and batch.armed_at:
         move_batch(batch, BatchState.ARMED, now=now, because="read back as Pending", **seen)
     elif request.status in (SfStatus.IN_PROGRESS, SfStatus.SUCCEEDED, SfStatus.FAILED):

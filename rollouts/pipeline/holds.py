@@ -16,13 +16,14 @@ CALLS_RESERVE = 50
 
 def set_by_people(rollout: Rollout) -> list[str]:
     """List the holds that a person set on this rollout or on all."""
-    reasons = []
     over_all = Hold.objects.in_force().filter(rollout=None, kind=HoldKind.STOP_EVERYTHING)
-    for hold in over_all.select_related("by"):
-        reasons.append(f"everything is stopped by {hold.by}; an approver confirms lifting it")
-    for hold in rollout.holds.in_force().select_related("by"):
-        reasons.append(f"paused by {hold.by}; a planner or an approver lifts it")
-    return reasons
+    return [
+        f"everything is stopped by {hold.by}; an approver confirms lifting it"
+        for hold in over_all.select_related("by")
+    ] + [
+        f"paused by {hold.by}; a planner or an approver lifts it"
+        for hold in rollout.holds.in_force().select_related("by")
+    ]
 
 
 def watcher_seen(now: datetime) -> bool:

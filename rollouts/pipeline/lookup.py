@@ -107,7 +107,7 @@ def _one_away(key: str) -> Org | None:
 
 def _by_name(wanted: str, note: str) -> Found:
     folded = fold(wanted)
-    rows: QuerySet[Org] = Org.objects.filter(folded__contains=folded).annotate(
+    rows = Org.objects.filter(folded__contains=folded).annotate(
         rank=Case(
             When(folded=folded, then=Value(0)),
             When(folded__startswith=folded, then=Value(1)),

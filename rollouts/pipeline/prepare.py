@@ -297,7 +297,7 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
         doubt.want_cancel(batch, "no org is left in it", now)
         return
     if difference:
-        if set(job.org for job in jobs) - set(attempts):
+        if {job.org for job in jobs} - set(attempts):
             doubt.want_cancel(
                 batch, f"the request differs from the approved list: {difference}", now
             )

@@ -31,6 +31,7 @@ from rollouts.salesforce.errors import SalesforceError
 from rollouts.salesforce.gateway import Gateway, SfPackage, SfSubscriber, SfVersion
 
 RETIRE_PERCENT, RETIRE_AT_LEAST = 2.0, 20
+_ORG_FIELDS = ["name", "folded", "is_production", "status", "instance", "parent_key"]
 _PUSHED = [AttemptState.IN_PROGRESS.value, AttemptState.SUCCEEDED.value, AttemptState.STUCK.value]
 
 
@@ -205,7 +206,7 @@ def _store_orgs(rows: list[SfSubscriber], read_at: datetime) -> int:
             stale.append(org)
     Org.objects.bulk_create(fresh, batch_size=500)
     if stale:
-        Org.objects.bulk_update(stale, list(values), batch_size=100)
+        Org.objects.bulk_update(stale, _ORG_FIELDS, batch_size=100)
     Org.objects.filter(key__in=[row.org for row in rows]).update(seen_at=read_at)
     return len(fresh)
 

@@ -24,7 +24,7 @@ _MAY_BE_PENDING = {BatchState.ARMING.value, BatchState.ARMED.value, BatchState.R
 
 
 def watch(link: Connection, gateway: Gateway) -> None:
-    """Make one round over a connection's packages; the heartbeat is written only if it was whole."""
+    """Make one round over a connection's packages; only a whole round writes the heartbeat."""
     now = clock.now()
     for package in link.packages.all():
         if Batch.objects.filter(wave__rollout__to_version__package=package).exists():

@@ -51,10 +51,10 @@ def moves(rollout: Rollout, person: Person, now: datetime) -> list[Button]:
             buttons.append(_button("lift_pause", "Lift pause", roles, Permission.LIFT_PAUSE))
         else:
             buttons.append(_button("pause", "Pause", roles, Permission.PAUSE))
-    for move in _for_people(moves_from(ROLLOUT_MOVES, state)):
-        if move.name in _LABEL:
-            buttons.append(_button(move.name, _LABEL[move.name], roles, _PERMISSION[move.name]))
-    return buttons
+    named = [
+        move.name for move in _for_people(moves_from(ROLLOUT_MOVES, state)) if move.name in _LABEL
+    ]
+    return buttons + [_button(name, _LABEL[name], roles, _PERMISSION[name]) for name in named]
 
 
 def _for_people(table: tuple[Move[RolloutState], ...]) -> list[Move[RolloutState]]:

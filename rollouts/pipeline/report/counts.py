@@ -48,6 +48,9 @@ class Counts:
     by_word: Counter[str] = field(default_factory=Counter)
 
     def __getitem__(self, word: str) -> int:
+        # Templates try a key before an attribute: without this `counts.as_of` would be 0 there.
+        if word not in WORDS:
+            raise KeyError(word)
         return self.by_word[word]
 
     @property

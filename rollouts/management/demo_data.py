@@ -1,0 +1,92 @@
+"""What the demo starts with: people, a connection, a first reading and a rollout under way.
+
+Nothing is invented: the rollout is planned, frozen and approved through the same functions that
+the pages call, by the same people, and the engine does the rest.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+
+from rollouts.domain.lifecycle import WaveState
+from rollouts.domain.permissions import Role
+from rollouts.models import Connection, Package, Person, RoleGrant, Rollout
+from rollouts.pipeline import approve, clock, plan, tick
+
+PASSWORD = "pushboard"  # noqa: S105 - simulation only, printed on the screen
+PEOPLE = (
+    ("pia@pushboard.example", "Pia Planner", Role.PLANNER),
+    ("ari@pushboard.example", "Ari Approver", Role.APPROVER),
+    ("ann@pushboard.example", "Ann Approver", Role.APPROVER),
+    ("sue@pushboard.example", "Sue Support", Role.SUPPORT),
+    ("ada@pushboard.example", "Ada Admin", Role.ADMIN),
+    ("vic@pushboard.example", "Vic Viewer", Role.VIEWER),
+    ("omar@pushboard.example", "Omar Auditor", Role.AUDITOR),
+)
+FIRST_VERSION = (4, 2, 2)
+
+
+def prepare(*, with_rollout: bool = True) -> list[str]:
+    """Bring the demo's data to where it starts; what is there already stays. Returns the story."""
+    if not settings.SIMULATION:
+        raise RuntimeError("the demo's people and passwords exist only in simulation mode")
+    now = clock.now()
+    story = [f"{_people(now)} people"]
+    link = _connection()
+    if not link.org_id:
+        tick.sync_all()
+        link.refresh_from_db()
+        if link.failure:
+            raise RuntimeError(f"the simulated Salesforce could not be read: {link.failure}")
+        story.append("packages, versions and orgs read from the simulated Salesforce")
+    if with_rollout and not Rollout.objects.exists():
+        story.append(_first_rollout())
+    return story
+
+
+def _people(now: datetime) -> int:
+    for email, name, role in PEOPLE:
+        if not Person.objects.filter(email=email).exists():
+            person = Person.objects.create_user(email, PASSWORD, name=name)
+            RoleGrant.objects.create(person=person, role=role, granted_at=now, starts_at=now)
+    return len(PEOPLE)
+
+
+def _connection() -> Connection:
+    link, _ = Connection.objects.get_or_create(
+        name=settings.SALESFORCE["name"],
+        defaults={"simulated": True, "login_url": settings.SALESFORCE["login_url"]},
+    )
+    if link.login_url != settings.SALESFORCE["login_url"]:
+        # The simulated org takes a free port at each start.
+        Connection.objects.filter(pk=link.pk).update(login_url=settings.SALESFORCE["login_url"])
+        link.refresh_from_db()
+    return link
+
+
+def _first_rollout() -> str:
+    now = clock.now()
+    planner = Person.objects.get(email="pia@pushboard.example")
+    approver = Person.objects.get(email="ari@pushboard.example")
+    package = Package.objects.get(namespace="hbr")
+    major, minor, patch = FIRST_VERSION
+    version = package.versions.pushable().get(major=major, minor=minor, patch=patch)
+    older = package.versions.filter(major=major, minor=minor, patch__lt=patch, released=True)
+    choice = plan.AudienceChoice(from_versions=tuple(older.values_list("sf_id", flat=True)))
+    rollout = plan.create_rollout(version, choice, by=planner, now=now)
+    wave = rollout.waves.get(number=1)
+    frozen = approve.freeze(wave, by=planner, now=clock.now())
+    wave.refresh_from_db()
+    approve.approve(
+        wave,
+        seen_digest=frozen.digest,
+        by=approver,
+        reason="Our own orgs first, as always.",
+        now=clock.now(),
+    )
+    wave.refresh_from_db()
+    if wave.state != WaveState.APPROVED.value:
+        raise RuntimeError("the demo's first wave needs more approvals than one")
+    return f"rollout {rollout.slug} planned by {planner}, wave 1 approved by {approver}"

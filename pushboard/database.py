@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pushboard.env import Environment, database_address
+from pushboard.env import Environment, database_address, with_password
 
 # Milliseconds. A lock that is not had within 3 s is better answered with "busy, look again"; a
 # transaction that sleeps holds rows that a halt may need.
@@ -20,7 +20,11 @@ def database_settings(env: Environment, base: Path) -> dict[str, dict[str, Any]]
         Misconfigured: the URL is not one of SQLite or PostgreSQL.
     """
     address = database_address(
-        env.secret("PUSHBOARD_DATABASE_URL", "sqlite:///var/pushboard.sqlite3"), base
+        with_password(
+            env.secret("PUSHBOARD_DATABASE_URL", "sqlite:///var/pushboard.sqlite3"),
+            env.secret("PUSHBOARD_DATABASE_PASSWORD"),
+        ),
+        base,
     )
     if address.engine == "sqlite":
         return {"default": _sqlite(address.name)}

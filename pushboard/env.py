@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 
 class Misconfigured(SystemExit):
@@ -160,3 +160,13 @@ def database_address(url: str, base: Path) -> DatabaseAddress:
         port=str(parts.port or ""),
         options=tuple(parse_qsl(parts.query)),
     )
+
+
+def with_password(url: str, password: str) -> str:
+    """`url` with `password` in it, so that a secret can lie in a file that others read too."""
+    if not password:
+        return url
+    parts = urlsplit(url)
+    user = quote(unquote(parts.username or ""), safe="")
+    where = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{where}"))

@@ -16,7 +16,7 @@ from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
 from pushboard.database import database_settings
-from pushboard.env import Environment
+from pushboard.env import Environment, with_password
 from pushboard.logs import logging_settings
 from pushboard.startup import Plan, refuse_unsafe_start
 
@@ -227,7 +227,10 @@ DATABASES = database_settings(env, BASE_DIR)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Read by pushboard.celery, which holds the reasons for everything else about the queue.
-REDIS_URL = env.secret("PUSHBOARD_REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = with_password(
+    env.secret("PUSHBOARD_REDIS_URL", "redis://127.0.0.1:6379/0"),
+    env.secret("PUSHBOARD_REDIS_PASSWORD"),
+)
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_settings(

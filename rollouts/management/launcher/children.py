@@ -42,7 +42,7 @@ class Child:
         """None while it runs, else its exit code; a signal's number counts negative."""
         return self.process.poll()
 
-    def delay(self) -> float:
+    def pause(self) -> float:
         """Seconds to wait before the next start, after one more death."""
         if time.monotonic() - self.began > SETTLED_AFTER:
             self.deaths = 0

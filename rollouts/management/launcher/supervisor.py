@@ -107,7 +107,7 @@ class Supervisor:
             if code is None:
                 continue
             if not child.restart_at:
-                wait = child.delay()
+                wait = child.pause()
                 child.restart_at = now + wait
                 terminal.event(
                     f"{child.program.name} ended ({how(code)}); starting it again in {wait:g} s"

@@ -144,7 +144,7 @@ WAVE_MOVES: tuple[Move[WaveState], ...] = (
     Move("settle", frozenset({W.DISPATCHING}), W.BAKING, engine=True),
     Move("retry", frozenset({W.BAKING}), W.DISPATCHING, engine=True),
     Move("pass", frozenset({W.BAKING}), W.PASSED, engine=True),
-    Move("call_back", frozenset({W.APPROVED, W.DISPATCHING, W.BAKING}), W.FROZEN, engine=True),
+    Move("call_back", frozenset({W.DISPATCHING, W.BAKING}), W.FROZEN, engine=True),
     Move(
         "skip",
         frozenset({W.PLANNED, W.FROZEN, W.APPROVED, W.DISPATCHING, W.BAKING}),

@@ -1,0 +1,117 @@
+"""The ARM guard: each reason alone is enough to refuse, and only the empty list is a go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from rollouts.domain.guards import ArmFacts, LiveReads, arm_refusals
+from rollouts.domain.lifecycle import BatchState, RolloutState, WaveState
+from rollouts.domain.policy import Policy
+
+NOW = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
+START = NOW + timedelta(minutes=20)
+ORGS = frozenset({"a", "b"})
+
+FACTS = ArmFacts(
+    rollout_state=RolloutState.ACTIVE,
+    wave_state=WaveState.DISPATCHING,
+    batch_state=BatchState.VERIFIED,
+    epoch_read=3,
+    epoch_now=3,
+    holds=(),
+    writes_allowed=True,
+    list_digest="d",
+    approvals=1,
+    approvals_needed=1,
+    approved_digests=("d",),
+    approval_until=NOW + timedelta(hours=1),
+    first_armed=False,
+    end_by=NOW + timedelta(days=14),
+    start_at=START,
+    not_after=START + timedelta(hours=4),
+    to_version="04t",
+    orgs=ORGS,
+    live_elsewhere=(),
+    cancel_wanted=False,
+    watcher_seen=True,
+    calls_left=1000,
+    calls_reserve=50,
+)
+LIVE = LiveReads(
+    read_at=NOW - timedelta(seconds=10),
+    clock_drift=timedelta(seconds=1),
+    version_pushable="",
+    request_status="Created",
+    request_version="04t",
+    request_start=START,
+    job_orgs=("b", "a"),
+)
+
+
+def test_with_every_rule_kept_the_batch_may_be_armed() -> None:
+    assert arm_refusals(FACTS, LIVE, Policy(), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rollout_state": RolloutState.HALTED},
+        {"rollout_state": RolloutState.ABORTING},
+        {"wave_state": WaveState.FROZEN},
+        {"batch_state": BatchState.CREATED},
+        {"epoch_now": 4},
+        {"holds": ("paused",)},
+        {"writes_allowed": False},
+        {"approvals": 0, "approved_digests": ()},
+        {"approvals_needed": 2},
+        {"approvals_needed": 0, "approvals": 0, "approved_digests": ()},
+        {"approved_digests": ("other",)},
+        {"approval_until": NOW - timedelta(seconds=1)},
+        {"approval_until": None},
+        {"end_by": NOW - timedelta(seconds=1), "not_after": NOW - timedelta(seconds=1)},
+        {"start_at": NOW + timedelta(minutes=14)},
+        {"not_after": START - timedelta(seconds=1)},
+        {"not_after": NOW + timedelta(days=15)},
+        {"orgs": frozenset()},
+        {"orgs": frozenset({"a"})},
+        {"orgs": frozenset({"a", "b", "c"})},
+        {"live_elsewhere": ("a",)},
+        {"cancel_wanted": True},
+        {"watcher_seen": False},
+        {"calls_left": 49},
+    ],
+)
+def test_each_fact_alone_refuses(change: dict[str, Any]) -> None:
+    assert arm_refusals(replace(FACTS, **change), LIVE, Policy(), NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"read_at": NOW - timedelta(minutes=6)},
+        {"clock_drift": timedelta(seconds=61)},
+        {"clock_drift": timedelta(seconds=-61)},
+        {"version_pushable": "deprecated"},
+        {"request_status": "Pending"},
+        {"request_status": ""},
+        {"request_version": "04tX"},
+        {"request_start": None},
+        {"request_start": START + timedelta(seconds=1)},
+        {"job_orgs": ("a",)},
+        {"job_orgs": ("a", "b", "b")},
+        {"job_orgs": ("a", "c")},
+        {"not_pushable": (("a", "gone"),)},
+        {"foreign_orgs": ("a",)},
+    ],
+)
+def test_each_live_read_alone_refuses(change: dict[str, Any]) -> None:
+    assert arm_refusals(FACTS, replace(LIVE, **change), Policy(), NOW)
+
+
+def test_once_the_first_batch_is_armed_the_approval_holds_until_the_end_date() -> None:
+    lapsed = replace(FACTS, approval_until=NOW - timedelta(hours=1), first_armed=True)
+    assert arm_refusals(lapsed, LIVE, Policy(), NOW) == ()

@@ -1,0 +1,32 @@
+"""A simulated Salesforce packaging org: for the demo, for rehearsals and for tests.
+
+It imports nothing of the dashboard. Start it with `python -m rollouts.simulator`, or use
+`Simulator` in process. `options` says what can be set up.
+"""
+
+from __future__ import annotations
+
+from .faults import Fault, FaultKind
+from .messages import Request, Response
+from .options import FAST, Options, Pace, Role, Unknowns
+from .outcomes import Outcome
+from .simulator import Simulator
+from .store import WrongWorld
+from .witness import Effect, Truth
+
+__all__ = [
+    "FAST",
+    "Effect",
+    "Fault",
+    "FaultKind",
+    "Options",
+    "Outcome",
+    "Pace",
+    "Request",
+    "Response",
+    "Role",
+    "Simulator",
+    "Truth",
+    "Unknowns",
+    "WrongWorld",
+]

@@ -1,0 +1,90 @@
+"""`python -m rollouts.simulator`: run the simulated Salesforce on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+from .clock import FastClock
+from .options import FAST, Options, Role, Unknowns
+from .server import CantListen, SimulatorServer
+from .simulator import Simulator
+from .store import WrongWorld
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; 2 means it could not start."""
+    given = _arguments().parse_args(arguments)
+    logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(message)s")
+    try:
+        simulator = Simulator(
+            given.data if given.data == ":memory:" else Path(given.data),
+            seed=given.seed,
+            orgs=given.orgs,
+            clock=FastClock.from_environment(),
+            options=_options(given),
+        )
+        server = SimulatorServer(simulator, given.host, given.port)
+    except (CantListen, WrongWorld, ValueError, OSError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    sys.stdout.write(f"Simulated Salesforce at http://{given.host}:{server.port}/simulator/\n")
+    sys.stdout.flush()
+    server.serve_until_stopped()
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rollouts.simulator", description=main.__doc__)
+    known = Options()
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser.add_argument("--port", type=int, default=8081, help="0 lets the system choose")
+    parser.add_argument("--data", default="var/simulator", help="directory, or :memory:")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--orgs", type=int, default=2_000, help="subscriber orgs")
+    parser.add_argument("--role", choices=[role.value for role in Role], default=known.role.value)
+    parser.add_argument("--fast", action="store_true", help="pushes take seconds, not minutes")
+    parser.add_argument("--failure-rate", type=float, default=known.failure_rate)
+    parser.add_argument("--fault-rate", type=float, default=known.fault_rate)
+    parser.add_argument("--daily-calls", type=int, default=known.daily_calls)
+    parser.add_argument("--jwt-key", type=Path, help="PEM public key or certificate of the client")
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"one of {', '.join(field.name for field in fields(Unknowns))}",
+    )
+    parser.add_argument("--log-level", default="warning")
+    return parser
+
+
+def _options(given: argparse.Namespace) -> Options:
+    options = Options(
+        role=Role(given.role),
+        failure_rate=given.failure_rate,
+        fault_rate=given.fault_rate,
+        daily_calls=given.daily_calls,
+        jwt_public_key=given.jwt_key.read_bytes() if given.jwt_key else None,
+        unknowns=_unknowns(given.assume),
+    )
+    return replace(options, pace=FAST) if given.fast else options
+
+
+def _unknowns(assumed: Sequence[str]) -> Unknowns:
+    values: dict[str, bool | int] = {}
+    known = {field.name for field in fields(Unknowns)}
+    for text in assumed:
+        name, _, value = text.partition("=")
+        if name not in known:
+            raise ValueError(f"--assume knows no {name}.")
+        values[name] = int(value) if value.isdecimal() else value.lower() in ("", "true", "yes")
+    return Unknowns(**values)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""How one simulated Salesforce is set up: who it is, how fast it works, what it leaves open.
+
+`Unknowns` holds every question to which no public source has an answer. Each is a switch, so that
+the dashboard's safety can be tested under both answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What kind of org the simulator plays."""
+
+    DEV_HUB = "devhub"  # owns both packages and answers ScratchOrgInfo
+    PACKAGING = "packaging"  # a first-generation packaging org: owns Harbor only
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long the platform takes, in simulated seconds."""
+
+    start_delay: tuple[int, int] = (30, 240)
+    late_start_delay: tuple[int, int] = (300, 1_500)
+    late_start_share: float = 0.1
+    job: tuple[int, int] = (120, 480)
+    quick_failure: tuple[int, int] = (5, 20)
+    parallel_jobs: int = 20
+
+
+FAST = Pace(
+    start_delay=(1, 5),
+    late_start_delay=(5, 10),
+    job=(5, 20),
+    quick_failure=(1, 3),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowns:
+    """Platform answers that must be probed on a real org (reliability note, section 2.8)."""
+
+    start_kept_to_minute: bool = False
+    created_date_readable: bool = False
+    reopens_canceled: bool = False
+    jobs_after_pending: bool = False
+    duplicate_jobs: bool = False
+    edits_while_pending: bool = False
+    org_in_one_open_request_only: bool = False
+    jobs_visible_after: int = 0  # simulated seconds until a query finds a new job
+    max_jobs_per_request: int | None = None
+    spaced_in_progress: bool = False  # emit "In Progress" in place of "InProgress"
+    blocked_org_refused_at_create: bool = False
+    empty_request_fails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One simulated Salesforce."""
+
+    role: Role = Role.DEV_HUB
+    push_enabled: bool = True
+    client_id: str = "pushboard-demo"
+    client_secret: str = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
+    username: str = "releases@harborline.example"
+    jwt_public_key: bytes | None = None  # PEM public key or certificate of the client
+    token_seconds: int = 7_200  # wall seconds
+    daily_calls: int = 1_000_000  # calls per 24 simulated hours
+    failure_rate: float = 0.02  # share of orgs in which a healthy version fails
+    defect_rate: float = 0.25  # share of sandboxes in which the version with the defect fails
+    fault_rate: float = 0.0  # share of calls that meet a random fault
+    fault_hang_seconds: float = 3.0
+    pace: Pace = field(default_factory=Pace)
+    unknowns: Unknowns = field(default_factory=Unknowns)
+
+    @property
+    def in_progress(self) -> str:
+        """How this org spells the running status."""
+        return "In Progress" if self.unknowns.spaced_in_progress else "InProgress"

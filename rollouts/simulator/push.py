@@ -1,0 +1,257 @@
+"""What a client may do with push requests and jobs, and what it is told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from . import progress
+from .ids import BadId, long_id
+from .refusals import Refusal, not_eligible
+from .store import Work
+from .times import MINUTE, whole_second
+from .witness import note
+from .world import user_id
+
+Values = Mapping[str, object]
+
+OPEN: Final = ("Created", "Pending")
+
+
+def create_request(work: Work, values: Values) -> str:
+    """Create a push request and give its id; it stays Created and does nothing."""
+    status = values.get("Status")
+    if status not in (None, "Created"):
+        raise _illegal(f"A push request is created with the status Created, not {status}.")
+    if values.get("IsMigration"):
+        raise Refusal(400, "INVALID_INPUT", "Package migrations aren't enabled for this org.")
+    version_id = str(values["PackageVersionId"])
+    _check_target(work, version_id)
+    scheduled = _scheduled(work, values.get("ScheduledStartTime"))
+    request_id = work.new_id("0DV")
+    work.db.execute(
+        "INSERT INTO push_request VALUES (?,?,?,'Created',?,?,?,?,?,?)",
+        (
+            request_id,
+            version_id,
+            scheduled,
+            values.get("StartTime"),
+            values.get("EndTime"),
+            0,
+            work.second,
+            user_id(work),
+            work.second,
+        ),
+    )
+    note(
+        work,
+        "request_created",
+        request_id=request_id,
+        version_id=version_id,
+        detail={"scheduled": scheduled},
+    )
+    return request_id
+
+
+def update_request(work: Work, request_id: str, values: Values) -> None:
+    """Change a push request; Pending arms it, Canceled ends it with all its jobs."""
+    row = work.db.execute(
+        "SELECT status, version_id, scheduled FROM push_request WHERE id = ?", (request_id,)
+    ).fetchone()
+    status = str(row[0])
+    changes = {name: value for name, value in values.items() if name != "Status"}
+    if changes:
+        _edit(work, request_id, status, str(row[1]), changes)
+    if "Status" in values:
+        wanted = values["Status"]
+        if not isinstance(wanted, str):
+            raise _illegal("The status of a push request can't be empty.")
+        _move(work, request_id, status, wanted)
+
+
+def _edit(work: Work, request_id: str, status: str, version_id: str, changes: Values) -> None:
+    if status != "Created" and not (
+        status == "Pending" and work.options.unknowns.edits_while_pending
+    ):
+        raise _illegal(f"A push request that is {status} can't be edited.")
+    columns: dict[str, object] = {}
+    if "PackageVersionId" in changes:
+        version_id = str(changes["PackageVersionId"])
+        _check_target(work, version_id)
+        columns["version_id"] = version_id
+    if "ScheduledStartTime" in changes:
+        columns["scheduled"] = _scheduled(work, changes["ScheduledStartTime"])
+    for name, column in (("StartTime", "started"), ("EndTime", "ended")):
+        if name in changes:
+            columns[column] = changes[name]
+    columns["modstamp"] = work.second
+    work.db.execute(
+        f"UPDATE push_request SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
+        (*columns.values(), request_id),
+    )
+    note(work, "request_edited", request_id=request_id, version_id=version_id, detail=columns)
+    if status == "Pending":
+        progress.plan_start(work, request_id)
+
+
+def _move(work: Work, request_id: str, status: str, wanted: str) -> None:
+    if wanted == status and status in OPEN:
+        return  # saying it twice changes nothing
+    reopening = status == "Canceled" and work.options.unknowns.reopens_canceled
+    if wanted == "Pending" and (status == "Created" or reopening):
+        progress.arm(work, request_id)
+    elif wanted == "Canceled" and status in OPEN:
+        progress.cancel(work, request_id)
+    else:
+        raise _illegal(f"A push request that is {status} can't be set to {wanted}.")
+
+
+def create_job(work: Work, values: Values) -> str:
+    """Add an org to a push request that is still Created and give the job's id."""
+    if values.get("Status") not in (None, "Created"):
+        raise _illegal("A push job is created with the status Created.")
+    request_id = str(values["PackagePushRequestId"])
+    request = work.db.execute(
+        "SELECT status, version_id FROM push_request WHERE id = ?", (request_id,)
+    ).fetchone()
+    if request is None:
+        raise _bad_reference("PackagePushRequestId")
+    unknowns = work.options.unknowns
+    if request[0] != "Created" and not (request[0] == "Pending" and unknowns.jobs_after_pending):
+        raise Refusal(
+            400,
+            "INVALID_OPERATION",
+            f"Jobs can't be added to a push request that is {request[0]}.",
+            ["PackagePushRequestId"],
+        )
+    org_key = _org_key(str(values["SubscriberOrganizationKey"]))
+    _check_duplicate(work, request_id, org_key)
+    _check_eligible(work, org_key, str(request[1]))
+    if unknowns.max_jobs_per_request is not None:
+        _check_room(work, request_id, unknowns.max_jobs_per_request)
+    job_id = work.new_id("0DX")
+    work.db.execute(
+        "INSERT INTO push_job VALUES (?,?,?,?,?,?,?,?)",
+        (
+            job_id,
+            request_id,
+            org_key,
+            request[0],
+            values.get("StartTime"),
+            values.get("EndTime"),
+            work.now + unknowns.jobs_visible_after * 1_000,
+            work.second,
+        ),
+    )
+    for kind in ("job_created", "job_pending")[: 1 if request[0] == "Created" else 2]:
+        note(
+            work,
+            kind,
+            request_id=request_id,
+            job_id=job_id,
+            org=org_key,
+            version_id=request[1],
+        )
+    return job_id
+
+
+def update_job(work: Work, job_id: str, values: Values) -> None:
+    """Change what may be changed of a job that has not been armed."""
+    row = work.db.execute(
+        "SELECT r.status FROM push_job j JOIN push_request r ON r.id = j.request_id WHERE j.id = ?",
+        (job_id,),
+    ).fetchone()
+    if values:
+        raise Refusal(
+            400,
+            "INVALID_OPERATION",
+            f"A push job of a request that is {row[0]} can't be changed; "
+            "cancel the request and build it anew.",
+            sorted(values),
+        )
+
+
+def _check_target(work: Work, version_id: str) -> None:
+    row = work.db.execute(
+        "SELECT release_state, is_deprecated FROM version WHERE id = ?", (version_id,)
+    ).fetchone()
+    if row is None:
+        raise _bad_reference("PackageVersionId")
+    if row[0] != "Released" or row[1]:
+        raise Refusal(
+            400,
+            "INVALID_INPUT",
+            "Specify a package version that is released and isn't deprecated.",
+            ["PackageVersionId"],
+        )
+
+
+def _check_duplicate(work: Work, request_id: str, org_key: str) -> None:
+    unknowns = work.options.unknowns
+    if not unknowns.duplicate_jobs:
+        twin = work.db.execute(
+            "SELECT id FROM push_job WHERE request_id = ? AND org_key = ?", (request_id, org_key)
+        ).fetchone()
+        if twin is not None:
+            raise Refusal(
+                400,
+                "DUPLICATE_VALUE",
+                "duplicate value found: SubscriberOrganizationKey duplicates value on record "
+                f"with id: {twin[0][:15]}",
+                ["SubscriberOrganizationKey"],
+            )
+    if unknowns.org_in_one_open_request_only:
+        other = work.db.execute(
+            "SELECT 1 FROM push_job WHERE org_key = ? AND request_id <> ?"
+            " AND status IN ('Created', 'Pending', 'InProgress', 'In Progress')",
+            (org_key, request_id),
+        ).fetchone()
+        if other is not None:
+            raise not_eligible()
+
+
+def _check_eligible(work: Work, org_key: str, version_id: str) -> None:
+    installed = progress.installation(work, org_key, version_id)
+    if installed is None or installed.status == "Inactive" or not installed.upgradable:
+        raise not_eligible()
+    if installed.blocked and work.options.unknowns.blocked_org_refused_at_create:
+        raise not_eligible()
+
+
+def _check_room(work: Work, request_id: str, most: int) -> None:
+    count = work.db.execute(
+        "SELECT COUNT(*) FROM push_job WHERE request_id = ?", (request_id,)
+    ).fetchone()[0]
+    if count >= most:
+        raise Refusal(400, "LIMIT_EXCEEDED", f"A push request can't have more than {most} jobs.")
+
+
+def _org_key(text: str) -> str:
+    try:
+        key = long_id(text)
+    except BadId:
+        key = ""
+    if not key.startswith("00D"):
+        raise Refusal(
+            400,
+            "MALFORMED_ID",
+            f"Subscriber Organization Key: id value of incorrect type: {text}",
+            ["SubscriberOrganizationKey"],
+        )
+    return key[:15]
+
+
+def _scheduled(work: Work, moment: object) -> int | None:
+    if not isinstance(moment, int):
+        return None
+    if work.options.unknowns.start_kept_to_minute:
+        return moment - moment % MINUTE
+    return whole_second(moment)
+
+
+def _illegal(message: str) -> Refusal:
+    return Refusal(400, "INVALID_STATUS", message, ["Status"])
+
+
+def _bad_reference(field: str) -> Refusal:
+    return Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [field])

@@ -1,0 +1,185 @@
+"""Run a query: find the row ids, show one page, keep the rest behind a locator."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from .org_schema import OrgSchema
+from .refusals import Refusal
+from .schema import Kind
+from .soql.compiler import ChildPlan, CountPlan, RecordPlan, Shape, compile_query
+from .soql.parser import parse_query
+from .store import Work
+from .times import DAY, field_text
+
+LARGEST_PAGE: Final = 2_000
+SMALLEST_PAGE: Final = 200
+_CURSORS_KEPT: Final = 50
+
+Json = dict[str, object]
+
+
+def fold(text: object) -> object:
+    """Unicode case folding, offered to SQL for the strings that are not plain ASCII."""
+    return text.casefold() if isinstance(text, str) else text
+
+
+class Queries:
+    """Queries of one API version."""
+
+    def __init__(self, work: Work, schema: OrgSchema, api: str) -> None:
+        self._work = work
+        self._schema = schema
+        self._api = api
+        self._api_number = int(api.split(".")[0])
+
+    def run(self, soql: str, page_size: int = LARGEST_PAGE) -> Json:
+        """The first page of a query's answer."""
+        plan = self._compile(soql)
+        if isinstance(plan, CountPlan):
+            return self._counted(plan)
+        rows = self._work.db.execute(plan.ids_sql, plan.ids_values).fetchall()
+        row_ids = [row[0] for row in rows]
+        answer: Json = {"totalSize": len(row_ids), "done": len(row_ids) <= page_size}
+        if len(row_ids) > page_size:
+            cursor = self._keep(soql, row_ids, page_size)
+            answer["nextRecordsUrl"] = self._url(cursor, page_size)
+        answer["records"] = self._records(plan, row_ids[:page_size])
+        return answer
+
+    def more(self, locator: str) -> Json:
+        """A later page. Raises Refusal with INVALID_QUERY_LOCATOR."""
+        cursor, _, start_text = locator.partition("-")
+        row = self._work.db.execute(
+            "SELECT soql, page_size, row_ids FROM cursor WHERE id = ? AND ends > ?",
+            (cursor, self._work.now),
+        ).fetchone()
+        row_ids = [] if row is None else json.loads(row[2])
+        start = int(start_text) if start_text.isdecimal() and start_text.isascii() else 0
+        if not 0 < start < len(row_ids):
+            raise Refusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        soql, page_size = row[0], row[1]
+        plan = self._compile(soql)
+        if isinstance(plan, CountPlan):
+            raise Refusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        end = start + page_size
+        answer: Json = {"totalSize": len(row_ids), "done": end >= len(row_ids)}
+        if end < len(row_ids):
+            answer["nextRecordsUrl"] = self._url(cursor, end)
+        answer["records"] = self._records(plan, row_ids[start:end])
+        return answer
+
+    def _compile(self, soql: str) -> RecordPlan | CountPlan:
+        return compile_query(parse_query(soql), self._schema, self._api_number, self._work.now)
+
+    def _url(self, cursor: str, start: int) -> str:
+        return f"/services/data/v{self._api}/query/{cursor}-{start}"
+
+    def _keep(self, soql: str, row_ids: list[int], page_size: int) -> str:
+        db = self._work.db
+        cursor = self._work.new_id("01g")
+        db.execute(
+            "INSERT INTO cursor VALUES (?,?,?,?,?)",
+            (cursor, soql, page_size, json.dumps(row_ids), self._work.now + 2 * DAY),
+        )
+        db.execute(
+            "DELETE FROM cursor WHERE id NOT IN (SELECT id FROM cursor ORDER BY ends DESC, id DESC"
+            " LIMIT ?)",
+            (_CURSORS_KEPT,),
+        )
+        return cursor
+
+    # --- showing ----------------------------------------------------------------------------
+
+    def _records(self, plan: RecordPlan, row_ids: Sequence[int]) -> list[Json]:
+        if not row_ids:
+            return []
+        rows = self._work.db.execute(
+            f"{plan.columns_sql} WHERE t.rowid IN (SELECT value FROM json_each(?))",
+            (json.dumps(row_ids),),
+        )
+        found = {row[0]: row for row in rows}
+        here = [found[row_id] for row_id in row_ids if row_id in found]
+        records = [self._record(plan.shape, row) for row in here]
+        for child in plan.children:
+            self._attach(child, [row[1] for row in here], records)
+        return records
+
+    def _record(self, shape: Shape, row: sqlite3.Row | Sequence[object]) -> Json:
+        base = f"/services/data/v{self._api}/sobjects/"
+        record: Json = {
+            "attributes": {
+                "type": shape.sobject,
+                "url": f"{base}{shape.sobject}/{row[shape.id_at]}",
+            }
+        }
+        for name, part in shape.parts.items():
+            if isinstance(part, Shape):
+                record[name] = None if row[part.id_at] is None else self._record(part, row)
+            else:
+                at, kind = part
+                record[name] = shown(row[at], kind)
+        return record
+
+    def _attach(self, child: ChildPlan, parents: list[str], records: list[Json]) -> None:
+        plan = child.plan
+        rows = self._work.db.execute(
+            f"{plan.columns_sql.replace('SELECT ', f'SELECT {child.key_sql}, ', 1)}"
+            f" WHERE {child.key_sql} IN (SELECT value FROM json_each(?)) AND ({plan.where_sql})"
+            f" ORDER BY {plan.order_sql}",
+            (json.dumps(parents), *plan.ids_values),
+        )
+        by_parent: dict[str, list[Json]] = {}
+        for row in rows:
+            found = by_parent.setdefault(row[0], [])
+            if plan.limit is None or len(found) < plan.limit:
+                found.append(self._record(plan.shape, row[1:]))
+        for parent, record in zip(parents, records, strict=True):
+            children = by_parent.get(parent)
+            record[child.name] = (
+                {"totalSize": len(children), "done": True, "records": children}
+                if children
+                else None
+            )
+
+    def _counted(self, plan: CountPlan) -> Json:
+        rows = self._work.db.execute(plan.sql, plan.values).fetchall()
+        if plan.bare:
+            return {"totalSize": rows[0][0] if rows else 0, "done": True, "records": []}
+        if len(rows) > LARGEST_PAGE:
+            raise Refusal(
+                400,
+                "EXCEEDED_ID_LIMIT",
+                "Aggregate query does not support queryMore(), use LIMIT to restrict the results "
+                "to a single batch",
+            )
+        records: list[Json] = []
+        for row in rows:
+            record: Json = {"attributes": {"type": "AggregateResult"}}
+            for (name, kind), value in zip(plan.names, row, strict=True):
+                record[name] = value if kind is None else shown(value, kind)
+            records.append(record)
+        return {"totalSize": len(records), "done": True, "records": records}
+
+
+def shown(value: object, kind: Kind) -> object:
+    """A stored value as JSON shows it."""
+    if value is None:
+        return None
+    if kind is Kind.DATETIME and isinstance(value, int):
+        return field_text(value)
+    if kind is Kind.BOOLEAN:
+        return bool(value)
+    return value
+
+
+def page_size(header: str) -> int:
+    """The page size of a Sforce-Query-Options header, brought within the platform's bounds."""
+    for option in header.split(","):
+        name, _, value = option.partition("=")
+        if name.strip().lower() == "batchsize" and value.strip().isdecimal():
+            return min(LARGEST_PAGE, max(SMALLEST_PAGE, int(value.strip())))
+    return LARGEST_PAGE

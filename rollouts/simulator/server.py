@@ -1,0 +1,163 @@
+"""The simulator as an HTTP server on loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import socket
+import struct
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+from .messages import Request, Response
+from .simulator import Simulator
+
+LARGEST_BODY: Final = 16 * 1024 * 1024
+_GRACE_SECONDS: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class CantListen(Exception):
+    """The address is taken, or isn't loopback."""
+
+
+class SimulatorServer(ThreadingHTTPServer):
+    """Serves one simulator until `stop`."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> None:
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise CantListen(f"The simulator listens on loopback only, not on {host}.")
+        self.simulator = simulator
+        self._busy = 0
+        self._busy_changed = threading.Condition()
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as problem:
+            raise CantListen(
+                f"The simulator can't listen on {host}:{port}: {problem.strerror or problem}. "
+                "Stop what uses the port, or choose another with --port."
+            ) from problem
+
+    @property
+    def port(self) -> int:
+        """The port in use; of interest when it was chosen by the system."""
+        return int(self.server_address[1])
+
+    def perform(self, request: Request) -> Response:
+        """Perform a call, waiting where a fault says so."""
+        with self._busy_changed:
+            self._busy += 1
+        try:
+            response = self.simulator.handle(request)
+            while response.held or response.later:
+                time.sleep(response.held)
+                response.held = 0.0
+                if response.later:
+                    response = response.later()
+            return response
+        finally:
+            with self._busy_changed:
+                self._busy -= 1
+                self._busy_changed.notify_all()
+
+    def serve_until_stopped(self) -> None:
+        """Serve until SIGTERM or SIGINT, then let running calls end and close the store."""
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(wanted, self._on_signal)
+        try:
+            self.serve_forever(poll_interval=0.2)
+        finally:
+            self.finish()
+
+    def finish(self) -> None:
+        """Stop listening, wait briefly for running calls, close the store."""
+        self.server_close()
+        with self._busy_changed:
+            self._busy_changed.wait_for(lambda: self._busy == 0, timeout=_GRACE_SECONDS)
+        self.simulator.close()
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        # shutdown() waits for the serving loop, so the loop's own thread must not call it.
+        threading.Thread(target=self.shutdown, daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "simulator"
+    disable_nagle_algorithm = True
+    server: SimulatorServer
+
+    def _any(self) -> None:
+        body = self._body()
+        if body is None:
+            return
+        request = Request.of(self.command, self.path, dict(self.headers.items()), body)
+        response = self.server.perform(request)
+        if response.reset:
+            self._reset()
+        else:
+            self._send(response)
+
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _any  # noqa: N815
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "0")
+        if self.headers.get("Transfer-Encoding") or not length.isdecimal():
+            self._send(Response(411), last=True)
+            return None
+        if int(length) > LARGEST_BODY:
+            self._send(Response(413), last=True)
+            return None
+        return self.rfile.read(int(length))
+
+    def _send(self, response: Response, *, last: bool = False) -> None:
+        """Headers and body in one write: two would wait for a delayed acknowledgement."""
+        lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
+        lines += [f"{name}: {value}" for name, value in response.headers.items()]
+        if response.status != HTTPStatus.NO_CONTENT:
+            lines.append(f"Content-Length: {len(response.body)}")
+        if last or self.close_connection:
+            lines.append("Connection: close")
+            self.close_connection = True
+        head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+        self.wfile.write(head if self.command == "HEAD" else head + response.body)
+
+    def _reset(self) -> None:
+        """Cut the connection so that the caller sees a reset and not an orderly end."""
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
+        self.connection.close()
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # the caller went away, which is its good right
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except OSError:
+            log.debug("The connection was gone before its end.")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        log.debug(format, *args)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

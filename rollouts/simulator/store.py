@@ -1,0 +1,159 @@
+"""Everything the simulated org remembers, in one SQLite file.
+
+Each call's changes and its lines in the effect log are one transaction, so a killed process loses
+nothing and tells nothing twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .ids import numbered_id
+from .options import Options
+from .times import whole_second
+
+LAYOUT: Final = 1  # raise it when a table changes; older files are refused
+
+_TABLES: Final = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE serial (prefix TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE organization (
+  id TEXT PRIMARY KEY, name TEXT, division TEXT, namespace TEXT, instance_name TEXT, type TEXT,
+  is_sandbox INTEGER, trial_ends INTEGER, time_zone TEXT, modstamp INTEGER);
+CREATE TABLE person (
+  id TEXT PRIMARY KEY, username TEXT, name TEXT, email TEXT, modstamp INTEGER);
+CREATE TABLE scratch_org (id TEXT PRIMARY KEY, modstamp INTEGER);
+CREATE TABLE package (
+  id TEXT PRIMARY KEY, name TEXT, namespace TEXT, category TEXT, modstamp INTEGER);
+CREATE TABLE version (
+  id TEXT PRIMARY KEY, name TEXT, package_id TEXT, major INTEGER, minor INTEGER, patch INTEGER,
+  build INTEGER, release_state TEXT, is_deprecated INTEGER, has_defect INTEGER, modstamp INTEGER);
+CREATE TABLE subscriber (
+  id TEXT PRIMARY KEY, package_id TEXT, version_id TEXT, org_key TEXT, org_name TEXT,
+  org_status TEXT, org_type TEXT, instance_name TEXT, parent_org TEXT, installed_status TEXT,
+  custom_upgrade_type TEXT, has_restriction INTEGER, custom_upgrade_allowed INTEGER,
+  is_own INTEGER, modstamp INTEGER);
+CREATE UNIQUE INDEX subscriber_org ON subscriber (org_key, package_id);
+CREATE INDEX subscriber_modstamp ON subscriber (package_id, modstamp);
+CREATE TABLE push_request (
+  id TEXT PRIMARY KEY, version_id TEXT, scheduled INTEGER, status TEXT, started INTEGER,
+  ended INTEGER, is_migration INTEGER, created INTEGER, created_by TEXT, modstamp INTEGER);
+CREATE TABLE push_job (
+  id TEXT PRIMARY KEY, request_id TEXT, org_key TEXT, status TEXT, started INTEGER,
+  ended INTEGER, visible_from INTEGER, modstamp INTEGER);
+CREATE INDEX push_job_request ON push_job (request_id, status);
+CREATE INDEX push_job_org ON push_job (org_key, request_id);
+CREATE TABLE push_error (
+  id TEXT PRIMARY KEY, job_id TEXT, severity TEXT, type TEXT, title TEXT, message TEXT,
+  details TEXT, modstamp INTEGER);
+CREATE INDEX push_error_job ON push_error (job_id);
+CREATE TABLE event (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
+  request_id TEXT, job_id TEXT, body TEXT);
+CREATE INDEX event_at ON event (at, seq);
+CREATE INDEX event_request ON event (request_id);
+CREATE TABLE effect (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, wall INTEGER NOT NULL,
+  kind TEXT NOT NULL, request_id TEXT, job_id TEXT, org TEXT, version_id TEXT,
+  detail TEXT NOT NULL);
+CREATE INDEX effect_at ON effect (at, seq);
+CREATE TRIGGER effect_stays BEFORE UPDATE ON effect
+  BEGIN SELECT RAISE(ABORT, 'the effect log is append-only'); END;
+CREATE TRIGGER effect_remains BEFORE DELETE ON effect
+  BEGIN SELECT RAISE(ABORT, 'the effect log is append-only'); END;
+CREATE TABLE token (value TEXT PRIMARY KEY, ends INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursor (
+  id TEXT PRIMARY KEY, soql TEXT NOT NULL, page_size INTEGER NOT NULL, row_ids TEXT NOT NULL,
+  ends INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE usage (hour INTEGER PRIMARY KEY, calls INTEGER NOT NULL);
+CREATE TABLE script (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, org TEXT NOT NULL, version_id TEXT,
+  outcome TEXT NOT NULL, errors TEXT NOT NULL, times INTEGER);
+CREATE INDEX script_org ON script (org);
+CREATE TABLE fault (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, call TEXT NOT NULL, contains TEXT NOT NULL,
+  skip INTEGER NOT NULL, times INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+"""
+
+
+class WrongWorld(Exception):
+    """The file holds another world than the one asked for, or can't be read."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What one call works with: the open transaction, and the moment at which it happens.
+
+    `now` is simulated, `wall` real time, both in milliseconds.
+    """
+
+    db: sqlite3.Connection
+    options: Options
+    seed: int
+    now: int
+    wall: int
+
+    @property
+    def second(self) -> int:
+        """Now, as date-time fields keep it."""
+        return whole_second(self.now)
+
+    def next_number(self, prefix: str) -> int:
+        """The next running number under a name; numbers start at 1 and never repeat."""
+        row = self.db.execute(
+            "INSERT INTO serial VALUES (?, 1) ON CONFLICT (prefix)"
+            " DO UPDATE SET last = last + 1 RETURNING last",
+            (prefix,),
+        ).fetchone()
+        number: int = row[0]
+        return number
+
+    def new_id(self, prefix: str) -> str:
+        """A fresh 18-character id."""
+        # Leaps make neighbours look as unlike each other as real ids do.
+        return numbered_id(prefix, 916_132_832 + self.next_number(prefix) * 7_919)
+
+
+def fact(db: sqlite3.Connection, name: str) -> str | None:
+    """A remembered fact about this world."""
+    row = db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def remember(db: sqlite3.Connection, name: str, value: object) -> None:
+    """Keep a fact about this world."""
+    db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, str(value)))
+
+
+def open_store(data: Path | str) -> sqlite3.Connection:
+    """Open the file in a directory, or a store in memory for `:memory:`. Raises WrongWorld."""
+    if str(data) == ":memory:":
+        where = ":memory:"
+    else:
+        folder = Path(data)
+        folder.mkdir(parents=True, exist_ok=True)
+        where = str(folder / "simulator.sqlite3")
+    try:
+        db = sqlite3.connect(where, isolation_level=None, check_same_thread=False, timeout=10)
+        db.execute("PRAGMA journal_mode = WAL")
+        # A killed process keeps all that was committed; only a power cut could lose the last bit.
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute("PRAGMA cache_size = -65536")
+        layout = db.execute("PRAGMA user_version").fetchone()[0]
+        if layout == 0:
+            db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+    except sqlite3.DatabaseError as problem:
+        raise WrongWorld(
+            f"{where} can't be opened as the simulator's data: {problem}."
+        ) from problem
+    if layout not in (0, LAYOUT):
+        db.close()
+        raise WrongWorld(
+            f"{where} was made by another version of the simulator. "
+            "Remove it or name another data directory."
+        )
+    return db

@@ -1,0 +1,76 @@
+"""Moments as whole milliseconds since 1970 UTC, and the texts Salesforce writes them in.
+
+The simulator reckons in milliseconds because job starts and ends are compared and summed; the
+sObject fields show whole seconds, as the platform does.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Final
+
+SECOND: Final = 1_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOMENT: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+
+
+class BadMoment(ValueError):
+    """The text is no date-time of the form Salesforce reads."""
+
+
+def to_ms(moment: datetime) -> int:
+    """Whole milliseconds of an aware date-time."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(ms: int) -> datetime:
+    """The aware date-time of a number of milliseconds."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def whole_second(ms: int) -> int:
+    """The moment cut to its second, which is all an sObject date-time field keeps."""
+    return ms - ms % SECOND
+
+
+def field_text(ms: int) -> str:
+    """As sObject fields show it: 2026-01-31T06:00:00.000+0000."""
+    return from_ms(ms).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+def iso(ms: int) -> str:
+    """As the control face shows it, exact to the millisecond: 2026-01-31T06:00:00.123Z."""
+    return from_ms(ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % SECOND:03d}Z"
+
+
+def http_date(ms: int) -> str:
+    """As the Date header shows it."""
+    return format_datetime(from_ms(whole_second(ms)), usegmt=True)
+
+
+def parse(text: str, *, zone_required: bool = False) -> int:
+    """Milliseconds of an ISO 8601 text; a missing zone means UTC unless one is required.
+
+    Raises BadMoment. The platform reads `Z`, `+00:00` and `+0000`.
+    """
+    match = _MOMENT.fullmatch(text)
+    if match is None or (zone_required and match[8] is None):
+        raise BadMoment(text)
+    zone = match[8] or "Z"
+    try:
+        moment = datetime(*(int(match[part]) for part in range(1, 7)), tzinfo=UTC)
+        ms = to_ms(moment) + int((match[7] or "0").ljust(6, "0")[:3])
+    except (ValueError, OverflowError) as problem:
+        raise BadMoment(text) from problem
+    if zone != "Z":
+        minutes = int(zone[1:3]) * 60 + int(zone[-2:])
+        ms += minutes * MINUTE * (1 if zone[0] == "-" else -1)
+    return ms

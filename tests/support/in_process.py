@@ -1,0 +1,101 @@
+"""A requests adapter that asks the simulator in process: no socket, no thread, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+
+from rollouts.simulator import Request, Response, Simulator
+
+
+class InProcess(BaseAdapter):
+    """Mount it on `http://` and `https://` of a session; see `session_for`.
+
+    A fault that holds the answer longer than the caller's read timeout raises ReadTimeout, as a
+    socket would, but at once; its effect has happened then, since nobody could tell the time of
+    it anyway. `timeouts` keeps what each call asked for, newest last.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        super().__init__()
+        self.simulator = simulator
+        self.timeouts: list[float | None] = []
+
+    def send(  # type: ignore[override]
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float | None, float | None] | None = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        patience = timeout[1] if isinstance(timeout, tuple) else timeout
+        self.timeouts.append(patience)
+        answer = self.simulator.handle(_asked(request))
+        held = 0.0
+        while answer.held or answer.later:
+            held += answer.held
+            answer.held = 0.0
+            if answer.later:
+                answer = answer.later()
+        if patience is not None and held > patience:
+            raise requests.ReadTimeout("Read timed out.", request=request)
+        if answer.reset:
+            raise requests.ConnectionError("Connection reset by peer", request=request)
+        return self._response(request, answer)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _response(self, request: requests.PreparedRequest, answer: Response) -> requests.Response:
+        # Through urllib3, so that decoding, cookies and streaming are those of a real answer.
+        headers = {**answer.headers, "Content-Length": str(len(answer.body))}
+        raw = HTTPResponse(
+            body=BytesIO(answer.body),
+            headers=headers,
+            status=answer.status,
+            reason=HTTPStatus(answer.status).phrase,
+            preload_content=False,
+        )
+        response = requests.Response()
+        response.status_code = answer.status
+        response.headers.update(headers)
+        response.reason = raw.reason or ""
+        response.raw = raw
+        response.url = request.url or ""
+        response.encoding = requests.utils.get_encoding_from_headers(response.headers)
+        response.request = request
+        response.connection = self  # type: ignore[attr-defined]
+        return response
+
+
+def session_for(simulator: Simulator) -> requests.Session:
+    """A session of which every call goes to the simulator, whatever its scheme and host."""
+    session = requests.Session()
+    session.trust_env = False
+    adapter = InProcess(simulator)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def _asked(request: requests.PreparedRequest) -> Request:
+    parts = urlsplit(request.url or "")
+    body = request.body or b""
+    if isinstance(body, str):
+        body = body.encode()
+    assert isinstance(body, bytes), "Streamed bodies are not spoken here."
+    headers = {
+        "Host": parts.netloc,
+        **{str(name): str(text) for name, text in request.headers.items()},
+    }
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    return Request.of(request.method or "GET", target, headers, body, scheme=parts.scheme)

@@ -20,7 +20,7 @@ _CLOCK_EVERY = 0.5
 _TOO_MANY_DEATHS = 3  # of a child that never came up
 _PATIENCE = 120.0  # seconds for one step of a start
 # Bells stop ringing first and the broker goes last, so that nobody loses what he talks to.
-_STOP_ORDER = (("beat", "worker", "watcher", "web"), ("simulator",), ("broker",))
+_STOP_LAST = ("simulator", "broker")
 _STOP_PATIENCE = 5.0  # seconds; the web server takes three when live pages are open
 
 
@@ -120,8 +120,9 @@ class Supervisor:
     def stop(self) -> None:
         """End all children in order; a second signal ends them at once."""
         self._asked_to_stop = 0
-        for names in _STOP_ORDER:
-            group = [self.children[name] for name in names if name in self.children]
+        others = [name for name in reversed(self.children) if name not in _STOP_LAST]
+        for names in (others, *([name] for name in _STOP_LAST if name in self.children)):
+            group = [self.children[name] for name in names]
             for child in group:
                 child.ask_to_stop()
             deadline = time.monotonic() + _STOP_PATIENCE

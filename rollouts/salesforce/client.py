@@ -92,8 +92,13 @@ class Client:
                     raise of_answer(kind, what, answered.status, answered.content) from None
             except requests.JSONDecodeError:
                 raise of_nonsense(kind, what) from None
+            except requests.ConnectTimeout:
+                raise of_silence(kind, what, left=False) from None
             except requests.RequestException:
                 raise of_silence(kind, what, left=self.transport.left) from None
+            except (ValueError, TypeError, RecursionError):
+                # What the library makes of an answer that is JSON, but not of the expected shape.
+                raise of_nonsense(kind, what) from None
             if last:
                 raise self.login.give_up(access)
             access = self.login.renew(access)

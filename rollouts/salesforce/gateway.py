@@ -188,7 +188,7 @@ class Gateway(Protocol):
         """Read every job of these requests (paged)."""
 
     def open_jobs_of(self, package_id: str, orgs: Sequence[str]) -> list[SfJob]:
-        """Read jobs of these orgs, for any version of the package, that have not ended (chunked)."""
+        """Read jobs of these orgs, for any version of the package, that are not ended (chunked)."""
 
     def errors(self, request_ids: Sequence[str]) -> list[SfError]:
         """Read every push error of these requests."""

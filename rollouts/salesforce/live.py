@@ -14,7 +14,7 @@ import requests
 from rollouts.domain.ids import ORG, PACKAGE, REQUEST, SHORT, VERSION, long_id
 from rollouts.salesforce import rows, soql
 from rollouts.salesforce.client import Client
-from rollouts.salesforce.errors import Refused, SalesforceError
+from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain
 from rollouts.salesforce.gateway import (
     SF_ENDS,
     Added,
@@ -29,7 +29,7 @@ from rollouts.salesforce.gateway import (
     SfVersion,
 )
 from rollouts.salesforce.outcomes import Kind, of_answer, of_nonsense
-from rollouts.salesforce.soql import Query, Thing, at_least, equals, not_in
+from rollouts.salesforce.soql import Condition, Query, Thing, at_least, equals, not_in
 
 JOBS_AT_ONCE = 200
 _REQUEST_PATH = "sobjects/PackagePushRequest/"
@@ -68,6 +68,7 @@ _SUBSCRIBERS = Query(
         "SystemModstamp",
     ),
 )
+_INSTANCES = Query(Thing.SUBSCRIBER, ("InstanceName",), group_by=("InstanceName",), count=True)
 _REQUESTS = Query(
     Thing.REQUEST,
     (
@@ -167,13 +168,36 @@ class SalesforceGateway(Client):
     ) -> Iterator[Sequence[SfSubscriber]]:
         """Read the installations of one package page by page; ``since`` for the changed ones."""
         package = soql.sf_id(package_id, PACKAGE)
-        query = _SUBSCRIBERS.also(equals("MetadataPackageId", package))
+        scope = [equals("MetadataPackageId", package)]
         if since is not None:
             # Rounded down: reading a row twice does no harm, missing one does.
-            query = query.also(at_least("SystemModstamp", since.replace(microsecond=0)))
-        for found in self._pages("read the subscribers", query):
+            scope.append(at_least("SystemModstamp", since.replace(microsecond=0)))
+        for found in self._subscriber_pages(scope):
             page = [rows.subscriber(row) for row in found]
             yield [one for one in page if one.package_id == package.text]
+
+    def _subscriber_pages(self, scope: Sequence[Condition]) -> Iterator[Sequence[rows.Row]]:
+        """Read all at once or, if that is too much for Salesforce, instance by instance.
+
+        The object reference of PackageSubscriber advises to filter by InstanceName when a query of
+        a large package times out.
+        """
+        what = "read the subscribers"
+        began = False
+        try:
+            for found in self._pages(what, _SUBSCRIBERS.also(*scope)):
+                began = True
+                yield found
+        except TryAgain as problem:
+            if began or problem.code != "QUERY_TIMEOUT":
+                raise
+        else:
+            return
+        for row in self._all("read the subscribers' instances", _INSTANCES.also(*scope)):
+            instance = rows.text(row, "InstanceName") or None
+            yield from self._pages(
+                what, _SUBSCRIBERS.also(*scope, equals("InstanceName", instance))
+            )
 
     def installed(self, package_id: str, orgs: Sequence[str]) -> list[SfSubscriber]:
         """Read the installations of one package in these orgs (about 460 to a call)."""

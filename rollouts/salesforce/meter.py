@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from rollouts.salesforce.gateway import Budget
 
 # "api-usage=18/5000; per-app-api-usage=17/250(appName=..)": the app's own share is another figure.
-_USAGE = re.compile(r"(?:^|[;,]\s*)api-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"(?:^|[;,]\s*)api-usage=(\d{1,12})/(\d{1,12})")
 _ONE_SECOND = timedelta(seconds=1)
 _NONE = timedelta()
 
@@ -31,7 +31,7 @@ def drift_in(header: str, sent: datetime, answered: datetime) -> timedelta | Non
     """
     try:
         written = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if written.tzinfo is None:
         written = written.replace(tzinfo=UTC)

@@ -12,9 +12,7 @@ from enum import Enum
 from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain, Unknown
 
 # Turned away for the time being, before any work was done.
-_TURNED_AWAY = frozenset(
-    {"REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT"}
-)
+_TURNED_AWAY = frozenset({"REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE"})
 # A read that lost its place or ran out of time starts again.
 _READS_AGAIN = frozenset({"INVALID_QUERY_LOCATOR", "QUERY_TIMEOUT", "QUERY_TOO_COMPLICATED"})
 # Salesforce itself doesn't know how far it came.

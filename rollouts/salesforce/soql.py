@@ -65,7 +65,7 @@ class OrgKey:
     text: str
 
 
-Value = SfId | OrgKey | datetime | bool | int | str
+Value = SfId | OrgKey | datetime | bool | int | str | None
 
 
 def sf_id(text: str, prefix: str = "") -> SfId:
@@ -110,6 +110,8 @@ def literal(value: Value) -> str:
             return f"'{long_id(text)}'"
         case OrgKey(text):
             return f"'{long_id(text, prefix=ORG)[:SHORT]}'"
+        case None:
+            return "NULL"
         case bool():
             return "TRUE" if value else "FALSE"
         case int():

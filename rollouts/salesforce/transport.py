@@ -1,9 +1,9 @@
 """How requests travel: to allowed hosts only, with time limits, once, and counted.
 
 A requests session whose only door judges each address, limits the time, never repeats, never
-follows a redirect and takes nothing from the environment (no proxy, no netrc: both could carry a
-token elsewhere). Whether a byte has left is read from the socket, since "not sent" and "perhaps
-done" are different outcomes and the names of exceptions don't tell them apart.
+follows a redirect, keeps no cookies and takes nothing from the environment (no proxy, no netrc:
+both could carry a token elsewhere). Whether a byte has left is read from the socket, since "not
+sent" and "perhaps done" are different outcomes and the names of exceptions don't tell them apart.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
 
 from rollouts.salesforce.hosts import Hosts
 from rollouts.salesforce.meter import Meter
@@ -126,17 +129,22 @@ def _read(answer: requests.Response, until: float) -> None:
     Raises:
         requests.RequestException: too slow, too long, or broken off.
     """
-    if answer.raw is None:
-        return  # a carrier of the tests, which has read it already
-    size = 0
-    pieces = []
-    for piece in answer.iter_content(_PIECE):
-        size += len(piece)
-        pieces.append(piece)
-        if size > LARGEST_ANSWER or time.monotonic() > until:
-            answer.close()
-            raise requests.ReadTimeout("the answer was longer or slower than any of Salesforce's")
+    if not isinstance(answer.raw, BaseHTTPResponse):
+        return  # a carrier of the tests, whose answers are whole already
+    pieces, size = [], 0
+    try:
+        # One receive at a time: requests' own reading waits until a whole piece is full.
+        while piece := answer.raw.read1(_PIECE, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_ANSWER or time.monotonic() > until:
+                answer.close()
+                raise requests.ReadTimeout("longer or slower than any answer of Salesforce's")
+    except HTTPError as problem:
+        answer.close()
+        raise requests.ConnectionError("the answer broke off", request=answer.request) from problem
     answer._content = b"".join(pieces)  # noqa: SLF001 - as requests' own .content does
+    answer._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - the same
 
 
 class _Session(requests.Session):
@@ -185,6 +193,7 @@ class Transport:
         if session is None:
             session = _Session()
             session.trust_env = False
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.verify = self._ca_bundle or True
             session.headers["User-Agent"] = "Pushboard"
             session.adapters.clear()

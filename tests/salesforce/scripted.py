@@ -93,6 +93,7 @@ class ScriptedOrg(BaseAdapter):
         answer.status_code = status
         answer.url = request.url or ""
         answer.request = request
+        answer.headers["Content-Type"] = "application/json;charset=UTF-8"
         answer.headers.update(self.headers)
         text = content if isinstance(content, str) else json.dumps(content)
         answer._content = text.encode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +19,7 @@ from rollouts.domain.lifecycle import (
 )
 from rollouts.domain.permissions import Permission
 from rollouts.domain.policy import WaveKind
-from rollouts.models import Attempt, Batch, Connection, Hold, HoldKind, Person, Rollout, Wave
+from rollouts.models import Attempt, Batch, Hold, HoldKind, Person, Rollout, Wave
 from rollouts.pipeline import conduct, doubt, halting
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.transitions import (
@@ -32,7 +31,6 @@ from rollouts.pipeline.transitions import (
     record,
 )
 from rollouts.salesforce.connect import gateway_for
-from rollouts.salesforce.gateway import Gateway
 
 log = logging.getLogger(__name__)
 _LIVE = [state.value for state in ATTEMPT_LIVE]
@@ -73,11 +71,7 @@ def reach(rollout: Rollout | None = None) -> Reach:
     )
 
 
-def send_cancels(
-    batches: list[Batch],
-    connect: Callable[[Connection], Gateway] = gateway_for,
-    limit_seconds: float = 8.0,
-) -> Stopped:
+def send_cancels(batches: list[Batch], limit_seconds: float = 8.0) -> Stopped:
     """Send and read back the cancels from this very process, for a few seconds at most.
 
     What is not through by then the watcher and the conductor go on with.
@@ -87,7 +81,7 @@ def send_cancels(
         if time.monotonic() - began > limit_seconds:
             break
         try:
-            advance_one(batch, connect(batch.connection), by_force=True)
+            advance_one(batch, gateway_for(batch.connection), by_force=True)
         except Exception:
             log.exception("cancel of batch %s is left to the watcher", batch.pk)
     rows = Batch.objects.filter(pk__in=[batch.pk for batch in batches])

@@ -28,7 +28,7 @@ class InProcess(BaseAdapter):
         self.simulator = simulator
         self.timeouts: list[float | None] = []
 
-    def send(  # type: ignore[override]
+    def send(
         self,
         request: requests.PreparedRequest,
         stream: bool = False,
@@ -73,7 +73,7 @@ class InProcess(BaseAdapter):
         response.url = request.url or ""
         response.encoding = requests.utils.get_encoding_from_headers(response.headers)
         response.request = request
-        response.connection = self  # type: ignore[attr-defined]
+        response.connection = self  # type: ignore[assignment]
         return response
 
 

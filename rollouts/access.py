@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -23,19 +23,16 @@ from rollouts.models import Person
 from rollouts.pipeline import clock
 
 P = ParamSpec("P")
+V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 SIGNED_OUT = 401
 
 
 class Request(HttpRequest):
     """A request whose person, roles and time are known. ``now`` is business time."""
 
-    user: Person  # type: ignore[assignment]
+    user: Person
     roles: frozenset[Role]
     now: datetime
-
-    def may(self, permission: Permission) -> bool:
-        """Say whether the person holds the permission at this moment."""
-        return allows(self.roles, permission)
 
 
 Asked = Callable[Concatenate[Request, P], HttpResponse]
@@ -51,13 +48,13 @@ def may(permission: Permission) -> Callable[[Asked[P]], Guarded[P]]:
 
     def guard(view: Asked[P]) -> Guarded[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 if wants_fragment(request):
                     return HttpResponse(status=SIGNED_OUT)
                 return redirect_to_login(request.get_full_path())
             asked = known(request)
-            if not asked.may(permission):
+            if not can(asked, permission):
                 raise PermissionDenied(refusal(permission))
             return view(asked, *args, **kwargs)
 
@@ -66,28 +63,32 @@ def may(permission: Permission) -> Callable[[Asked[P]], Guarded[P]]:
     return guard
 
 
-def anybody(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def anybody(view: V) -> V:
     """Declare a view open to people who are not signed in."""
     return _declare(view, None)
 
 
-def _declare(view: Any, permission: Permission | None) -> Any:
-    view.permission = permission
+def _declare(view: V, permission: Permission | None) -> V:
+    marked: Any = view
+    marked.permission = permission
     # LoginRequiredMiddleware would answer fragments with a redirect; `may` does its work better.
-    view.login_required = False
+    marked.login_required = False
     return view
 
 
 def known(request: HttpRequest) -> Request:
     """Give the request its roles and time, read once."""
-    asked = cast(Request, request)
-    if not hasattr(asked, "roles"):
+    asked = cast("Request", request)
+    if getattr(asked, "roles", None) is None:
+        person = request.user
         asked.now = clock.now()
-        asked.roles = (
-            asked.user.roles_at(asked.now) if asked.user.is_authenticated else frozenset()
-        )
-        asked.may = Request.may.__get__(asked)  # type: ignore[method-assign]
+        asked.roles = person.roles_at(asked.now) if person.is_authenticated else frozenset()
     return asked
+
+
+def can(request: Request, permission: Permission) -> bool:
+    """Say whether the person holds the permission at this moment."""
+    return allows(request.roles, permission)
 
 
 def wants_fragment(request: HttpRequest) -> bool:

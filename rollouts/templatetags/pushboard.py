@@ -11,12 +11,17 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from rollouts.templatetags.shapes import SEGMENTS, Segment, segments, squares
+from rollouts.domain.digest import short
+from rollouts.templatetags.shapes import SEGMENTS, Counted, segments, squares
 from rollouts.templatetags.words import COUNTED, Face, face
 
 register = template.Library()
 
-ADAY = timedelta(days=1)
+A_DAY = timedelta(days=1)
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+GROUPED_FROM = 10_000
+UNITS_SHOWN = 2
+UNITS = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", 1))
 
 
 @register.simple_tag
@@ -50,6 +55,18 @@ def _worded(shown: Face, word: str) -> Face:
     return shown._replace(word=word) if word else shown
 
 
+@register.simple_tag
+def shape(thing: str, state: object) -> SafeString:
+    """Draw a state's shape in its tone and say its word to screen readers only."""
+    shown = face(thing, state)
+    return format_html(
+        '<svg class="icon tone-{}" role="img" aria-label="{}"><use href="{}"/></svg>',
+        shown.tone,
+        shown.word,
+        sprite(shown.icon),
+    )
+
+
 @register.inclusion_tag("components/_note.html")
 def note(tone: str, text: object, role: str = "") -> dict[str, object]:
     """Say one thing in a tinted box."""
@@ -65,7 +82,7 @@ def number(value: int | None) -> str:
     """Write a count: four digits stand together, more are grouped in threes."""
     if value is None:
         return "unknown"
-    return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    return f"{value:,}" if abs(value) >= GROUPED_FROM else str(value)
 
 
 @register.simple_tag
@@ -78,7 +95,10 @@ def figure(key: str, value: object, as_of: datetime | None) -> SafeString:
     shown = "not read yet" if value is None else number(value) if isinstance(value, int) else value
     return format_html(
         '<span data-figure="{}" data-as-of="{}" data-value="{}">{}</span>',
-        key, utc_iso(as_of), "" if value is None else value, shown,
+        key,
+        utc_iso(as_of),
+        "" if value is None else value,
+        shown,
     )
 
 
@@ -110,39 +130,49 @@ def day(moment: object) -> str:
 
 @register.simple_tag
 def when(moment: datetime | None, style: str = "", missing: str = "") -> SafeString | str:
-    """Show a moment as a time element; ``style`` "long" adds the year, "time" is the hour only."""
+    """Show a moment as a time element.
+
+    ``style`` "long" adds the year, "short" is weekday and hour.
+    """
     if moment is None:
         return missing
     there = moment.astimezone(UTC)
     text = clock(moment)
     if style == "long":
         text = f"{day(moment)}, {there:%H:%M} UTC"
-    elif style == "time":
-        text = f"{there:%H:%M}"
+    elif style == "short":
+        text = f"{there:%a %H:%M}"
     return format_html('<time datetime="{}">{}</time>', utc_iso(moment), text)
 
 
 @register.simple_tag(takes_context=True)
 def ago(context: Mapping[str, Any], moment: datetime | None, late_after: int = 0) -> SafeString:
-    """Show the age of a read; the script keeps it growing, ``late_after`` seconds turn it amber."""
+    """Show the age of a read; the script keeps it growing.
+
+    After ``late_after`` real seconds it turns amber, however fast business time runs.
+    """
     if moment is None:
         return format_html("<span>{}</span>", "never")
     now = context["shell"]["now"]
-    late = format_html(' data-late-after="{}"', late_after) if late_after else ""
+    late_in = late_after * float(context["shell"]["factor"])
+    late = format_html(' data-late-after="{}"', late_in) if late_after else ""
     return format_html(
         '<time datetime="{}" data-ago="{}"{}>{}</time>',
-        utc_iso(moment), clock(moment), late, age(now - moment) or clock(moment),
+        utc_iso(moment),
+        clock(moment),
+        late,
+        age(now - moment) or clock(moment),
     )
 
 
 def age(span: timedelta) -> str:
     """Write how long ago something was, or "" when a date says it better (after a day)."""
     seconds = max(0, int(span.total_seconds()))
-    if seconds < 60:
+    if seconds < MINUTE:
         return f"{seconds} s ago"
-    if seconds < 3600:
-        return f"{seconds // 60} min ago"
-    return f"{seconds // 3600} h ago" if span < ADAY else ""
+    if seconds < HOUR:
+        return f"{seconds // MINUTE} min ago"
+    return f"{seconds // HOUR} h ago" if span < A_DAY else ""
 
 
 @register.filter
@@ -153,10 +183,9 @@ def lasting(span: object) -> str:
     if not isinstance(span, timedelta):
         return ""
     seconds = max(0, int(span.total_seconds()))
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    parts = []
-    for name, size in units:
-        if seconds >= size and len(parts) < 2:
+    parts: list[str] = []
+    for name, size in UNITS:
+        if seconds >= size and len(parts) < UNITS_SHOWN:
             parts.append(f"{seconds // size} {name}")
             seconds %= size
         elif parts:
@@ -170,11 +199,18 @@ def percent(part: int, whole: int) -> str:
     if not whole:
         return "0 %"
     share = 100 * part / whole
-    if 0 < share < 1:
+    rounded = round(share)
+    if rounded == 0 and part:
         return "under 1 %"
-    if 99 < share < 100:
+    if rounded == 100 and part != whole:  # noqa: PLR2004 - percent
         return "over 99 %"
-    return f"{share:.0f} %"
+    return f"{rounded} %"
+
+
+@register.filter
+def short_digest(digest: str) -> str:
+    """Return a digest as people read it out."""
+    return short(digest)
 
 
 @register.filter
@@ -182,6 +218,18 @@ def initials(name: str) -> str:
     """Return the first letters of the first and the last word of a name."""
     words = str(name).split()
     return "".join(word[0].upper() for word in (words[:1] + words[1:][-1:]))
+
+
+@register.filter
+def counted_word(state: str) -> str:
+    """Return the word of a counted column, as in "12 upgraded, seen"."""
+    return COUNTED[state].word if state in COUNTED else "here"
+
+
+@register.filter
+def minus(count: int, listed: list[object]) -> int:
+    """Return how many of a count are not in the list."""
+    return count - len(listed)
 
 
 @register.filter
@@ -197,33 +245,50 @@ def plural(count: int, word: str) -> str:
 
 
 @register.inclusion_tag("components/_bar.html")
-def bar(counts: Mapping[str, int], size: str = "") -> dict[str, object]:
+def bar(tally: Counted, size: str = "") -> dict[str, object]:
     """Draw counts as one segmented bar; the words beside it say the same."""
-    return {"parts": segments(counts), "size": size, "label": counts_in_words(counts)}
+    return {"parts": segments(tally), "size": size, "label": counts_in_words(tally)}
+
+
+@register.simple_tag
+def key(*parts: object) -> str:
+    """Join the parts of a figure's name: ``wave``, slug, number, state."""
+    return ".".join(str(part) for part in parts)
 
 
 @register.inclusion_tag("components/_counts.html")
-def counts(
-    prefix: str, counts: Mapping[str, int], as_of: datetime | None, url: str = ""
-) -> dict[str, object]:
-    """List counts as figures with their swatches, in the order of the bar."""
+def counts(tally: Counted, as_of: datetime | None, prefix: str, url: str = "") -> dict[str, object]:
+    """List counts as figures with their swatches, in the order of the bar; zeros stay unseen.
+
+    ``url`` is a list that takes ``?state=``, so that a count leads to exactly its orgs.
+    """
     rows = [
         {
             "key": f"{prefix}.{state}",
             "state": state,
             "word": COUNTED[state].word,
-            "paint": part.paint,
-            "value": counts.get(state, 0),
+            "paint": paint.bar,
+            "value": tally[state],
         }
-        for state, part in SEGMENTS.items()
+        for state, paint in SEGMENTS.items()
     ]
     return {
-        "rows": [row for row in rows if row["value"]] or rows[-1:],
-        "hidden": [row for row in rows if not row["value"]][: len(rows) - 1],
+        "rows": [row for row in rows if row["value"]],
+        "zeros": [row for row in rows if not row["value"]],
         "as_of": as_of,
         "url": url,
-        "total": sum(counts.values()),
+        "total": sum(tally[state] for state in SEGMENTS),
     }
+
+
+@register.inclusion_tag("components/_tally.html")
+def tally(counted: Counted, as_of: datetime | None, prefix: str) -> dict[str, object]:
+    """List counts as figures in a table's cell; zeros stay unseen."""
+    rows = [
+        {"key": f"{prefix}.{state}", "word": COUNTED[state].word, "value": counted[state]}
+        for state in SEGMENTS
+    ]
+    return {"rows": rows, "as_of": as_of}
 
 
 @register.inclusion_tag("components/_strip.html")
@@ -233,19 +298,18 @@ def strip(groups: Iterable[tuple[str, Iterable[str]]]) -> dict[str, object]:
     for name, states in groups:
         listed = list(states)
         tally = {state: listed.count(state) for state in SEGMENTS}
-        drawn.append({
-            "name": name,
-            "count": len(listed),
-            "grid": squares(listed),
-            "label": counts_in_words(tally),
-        })
+        drawn.append(
+            {
+                "name": name,
+                "count": len(listed),
+                "grid": squares(listed),
+                "label": counts_in_words(tally),
+            }
+        )
     return {"groups": drawn}
 
 
-def counts_in_words(counts: Mapping[str, int]) -> str:
+def counts_in_words(tally: Counted) -> str:
     """Say counts as one line, for those who hear the page."""
-    said = [f"{number(n)} {COUNTED[s].word}" for s in SEGMENTS if (n := counts.get(s, 0))]
+    said = [f"{number(n)} {COUNTED[s].word}" for s in SEGMENTS if (n := tally[s])]
     return ", ".join(said) or "no orgs"
-
-
-__all__ = ["Segment", "register"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 LEAST_PERCENT = 1.0
 ROWS = 5
@@ -11,11 +12,17 @@ STEP = 16
 SIDE = 13
 
 
+class Counted(Protocol):
+    """Counts by word, such as `report.Counts`; every word of SEGMENTS can be asked for."""
+
+    def __getitem__(self, word: str, /) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Paint:
     """The class names that fill a state in a bar and in a square."""
 
-    paint: str
+    bar: str
     square: str
 
 
@@ -63,9 +70,9 @@ SEGMENTS: dict[str, Paint] = {
 }
 
 
-def segments(counts: Mapping[str, int]) -> list[Segment]:
+def segments(counts: Counted) -> list[Segment]:
     """Lay the parts side by side; even a single org gets one percent, so that it is seen."""
-    present = [(state, counts.get(state, 0)) for state in SEGMENTS if counts.get(state, 0)]
+    present = [(state, counts[state]) for state in SEGMENTS if counts[state]]
     total = sum(count for _, count in present)
     if not total:
         return []
@@ -73,11 +80,12 @@ def segments(counts: Mapping[str, int]) -> list[Segment]:
     small = {state for state, share in shares.items() if share < LEAST_PERCENT}
     room = 100 - LEAST_PERCENT * len(small)
     rest = sum(share for state, share in shares.items() if state not in small)
-    parts, left = [], 0.0
+    parts: list[Segment] = []
+    left = 0.0
     for state, _ in present:
         width = LEAST_PERCENT if state in small else shares[state] * room / rest
         parts.append(
-            Segment(state, SEGMENTS[state].paint, f"{left:.2f}%", f"{width:.2f}%", not parts)
+            Segment(state, SEGMENTS[state].bar, f"{left:.2f}%", f"{width:.2f}%", not parts)
         )
         left += width
     return parts
@@ -85,7 +93,7 @@ def segments(counts: Mapping[str, int]) -> list[Segment]:
 
 def squares(states: Sequence[str]) -> Grid:
     """Place one square per state, top to bottom in columns of five."""
-    marks = {"failed": "cross", "running": "dot", "confirmed": "", "queued": ""}
+    marks = {"failed": "cross", "running": "dot"}
     placed = tuple(
         Square(
             x=index // ROWS * STEP,

@@ -110,5 +110,5 @@ FACES: dict[str, dict[str, Face]] = {
 
 
 def face(thing: str, state: object) -> Face:
-    """Return the face of a state; a word that nobody taught us is shown as unknown, never hidden."""
+    """Return the face of a state; one that nobody taught us is shown as unknown, not hidden."""
     return FACES.get(thing, {}).get(str(state), UNKNOWN._replace(word=str(state) or UNKNOWN.word))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from celery import Task
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
 
+from rollouts import tasks
 from rollouts.access import Request
 from rollouts.pipeline.transitions import Forbidden, Refusal
 
-FORBIDDEN, CONFLICT, UNPROCESSABLE = 403, 409, 422
+OK, FORBIDDEN, CONFLICT, UNPROCESSABLE = 200, 403, 409, 422
+# A move with a page of its own: GET asks, POST acts.
+ASK_OR_ACT = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def status_of(refusal: Refusal) -> int:
@@ -34,8 +40,14 @@ def act(
         deed()
     except Refusal as refusal:
         return refused(refusal)
+    ring(tasks.tick)
     messages.success(request, done)
     return see(to)
+
+
+def ring(bell: Task[[], None]) -> None:
+    """Ring a doorbell once the change is stored. A broker that is away costs a delay, no more."""
+    transaction.on_commit(bell.delay, robust=True)
 
 
 def see(to: str) -> HttpResponseRedirect:

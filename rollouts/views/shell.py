@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from rollouts.access import Request, known
+from rollouts.access import Request, can, known
 from rollouts.domain.lifecycle import BatchState
 from rollouts.domain.permissions import Permission
 from rollouts.models import Batch, Hold, HoldKind, Rollout
@@ -54,10 +54,14 @@ class Banner:
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor: `shell`, worked out only when a template asks for it."""
-    return {"shell": SimpleLazyObject(lambda: _build(known(request)))}
+    return {
+        "shell": SimpleLazyObject(
+            lambda: _build(known(request), signed_in=request.user.is_authenticated)
+        )
+    }
 
 
-def _build(request: Request) -> dict[str, Any]:
+def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
     factor = clock.pace().factor
     built: dict[str, Any] = {
         "now": request.now,
@@ -67,15 +71,17 @@ def _build(request: Request) -> dict[str, Any]:
         "version": VERSION,
         "banners": [],
     }
-    if not request.user.is_authenticated:
+    if not signed_in:
         return built
     health = report.health(request.now)
-    stop = Hold.objects.in_force().filter(kind=HoldKind.STOP_EVERYTHING).select_related("by").first()
+    stop = (
+        Hold.objects.in_force().filter(kind=HoldKind.STOP_EVERYTHING).select_related("by").first()
+    )
     return built | {
         "person": request.user,
         "role_words": ", ".join(sorted(role.value for role in request.roles)) or "no role yet",
-        "may_stop": request.may(Permission.STOP_EVERYTHING),
-        "may_plan": request.may(Permission.PLAN),
+        "may_stop": can(request, Permission.STOP_EVERYTHING),
+        "may_plan": can(request, Permission.PLAN),
         "anything_runs": Batch.objects.filter(state__in=AT_WORK).exists(),
         "lamp": _lamp(health, stop),
         "banners": _banners(health, stop),
@@ -91,8 +97,13 @@ def _tabs(path: str) -> list[Tab]:
     for label, name, also in entries:
         url = reverse(name)
         inside = path == url if url == "/" else path.startswith(url)
-        tabs.append(Tab(label, url, inside or (also not in (None, "/") and path.startswith(str(also)))))
-    return [*tabs, Tab("Status", reverse("status"), path.startswith(reverse("status")), at_end=True)]
+        tabs.append(
+            Tab(label, url, inside or (also not in (None, "/") and path.startswith(str(also))))
+        )
+    return [
+        *tabs,
+        Tab("Status", reverse("status"), path.startswith(reverse("status")), at_end=True),
+    ]
 
 
 def _lamp(health: report.Health, stop: Hold | None) -> Lamp:
@@ -100,7 +111,14 @@ def _lamp(health: report.Health, stop: Hold | None) -> Lamp:
         return Lamp("down", "stop", "Everything is stopped")
     if health.tone == "ok":
         return Lamp("ok", "ok", health.words)
-    return Lamp("late" if health.tone == "need" else "down", "warn", health.words)
+    short, _ = _halves(health.words)
+    return Lamp("late" if health.tone == "need" else "down", "warn", short)
+
+
+def _halves(words: str) -> tuple[str, str]:
+    """Part "what is the case: what that means" for a lamp and for a banner."""
+    what, _, means = words.replace("; ", ": ").partition(": ")
+    return what, means[:1].upper() + means[1:]
 
 
 def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
@@ -110,18 +128,18 @@ def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
         why = f"Reason: {stop.reason}" if stop.reason else "Reason not given yet."
         lines.append(
             Banner(
-                "stop", "stop", "Everything is stopped.",
-                f"{stop.by} pressed it. Nothing new starts. {why}", reverse("stop"), "Look",
+                "stop",
+                "stop",
+                "Everything is stopped.",
+                f"{stop.by} pressed it. Nothing new starts. {why}",
+                reverse("stop"),
+                "Look",
             )
         )
     if health.tone != "ok":
-        lines.append(
-            Banner(
-                "", "warn", f"{health.words}.",
-                "Nothing new is armed while this lasts; every way to stop still works.",
-                reverse("status"), "Status",
-            )
-        )
+        what, means = _halves(health.words)
+        text = f"{means}." if means else "Every way to stop still works."
+        lines.append(Banner("", "warn", f"{what}.", text, reverse("status"), "Status"))
     return lines
 
 

@@ -1,0 +1,196 @@
+"""What people may type, and how each mistake is answered: what, where, how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+
+from rollouts.models import PackageVersion
+from rollouts.pipeline.plan import AudienceChoice, parse_ids
+
+REASON_LIMIT = 2000
+IDS_SHOWN = 5
+
+
+class Dressed(forms.Form):
+    """A form whose fields wear the classes of our style sheet."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field.widget, forms.TextInput | forms.Textarea | forms.Select):
+                field.widget.attrs.setdefault("class", "input")
+
+
+def _reason(label: str, hint: str, *, required: bool) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        help_text=hint,
+        required=required,
+        max_length=REASON_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Say why; it stays in the audit trail."},
+    )
+
+
+class ReasonForm(Dressed):
+    """A move that needs its reason now."""
+
+    reason = _reason("Why?", "Stays in the audit trail for ever, with your name.", required=True)
+
+
+class StopForm(Dressed):
+    """A stopping move: the reason can wait."""
+
+    reason = _reason("Why?", "Can wait; until then it says “reason not given yet”.", required=False)
+
+
+class ResumeForm(ReasonForm):
+    """Going on after a halt: the person types how many failed orgs they accept."""
+
+    acknowledged = forms.IntegerField(
+        label="How many failed orgs do you accept?",
+        min_value=0,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={
+            "required": "Type the number of failed orgs that the page shows.",
+            "invalid": "Type a whole number, such as 3.",
+        },
+    )
+
+    def __init__(self, *args: Any, failed: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.failed = failed
+        self.fields[
+            "acknowledged"
+        ].help_text = f"The page shows {failed}; typing it makes one read it."
+
+    def clean_acknowledged(self) -> int:
+        """Refuse a number other than the one on the page: it was not read, or it has grown."""
+        typed: int = self.cleaned_data["acknowledged"]
+        if typed != self.failed:
+            raise forms.ValidationError(
+                f"{self.failed} orgs have failed, you typed {typed}. Look again, then type it anew."
+            )
+        return typed
+
+
+class ApproveForm(Dressed):
+    """A yes to exactly one digest."""
+
+    digest = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    reason = _reason(
+        "Why are you comfortable?",
+        "Stays in the audit trail for ever, with your name.",
+        required=True,
+    )
+    seen = forms.BooleanField(
+        label="I have looked at the list, the failures and the changes.",
+        error_messages={"required": "Tick that you have looked at all of it."},
+    )
+    count = forms.IntegerField(
+        required=False,
+        label="Type the number of orgs",
+        help_text="The number, because it makes one read it.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={"invalid": "Type a whole number."},
+    )
+
+    def __init__(self, *args: Any, orgs: int, typed_above: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.orgs = orgs
+        if orgs <= typed_above:
+            del self.fields["count"]
+        else:
+            self.fields["count"].required = True
+            self.fields["count"].error_messages["required"] = f"Type {orgs}, the number of orgs."
+
+    def clean_count(self) -> int:
+        """Refuse a number that is not the list's."""
+        typed: int = self.cleaned_data["count"]
+        if typed != self.orgs:
+            raise forms.ValidationError(f"The list has {self.orgs} orgs, you typed {typed}.")
+        return typed
+
+
+class AudienceForm(Dressed):
+    """Whom a rollout is for; everything left empty means every org that has the package."""
+
+    types = forms.MultipleChoiceField(
+        label="Kinds of org",
+        required=False,
+        choices=[("production", "Production"), ("sandbox", "Sandboxes"), ("own", "Our own orgs")],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    from_versions = forms.MultipleChoiceField(
+        label="Only orgs that are now on", required=False, widget=forms.CheckboxSelectMultiple
+    )
+    instance_prefix = forms.CharField(
+        label="Instance begins with",
+        required=False,
+        max_length=10,
+        help_text="Such as DEU, EU, AP or NA14; leave empty for all.",
+    )
+    org_ids = forms.CharField(
+        label="Only these orgs",
+        required=False,
+        max_length=400_000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text="Paste org IDs of 15 or 18 characters, one per line or separated by commas.",
+    )
+
+    def __init__(self, *args: Any, versions: Sequence[PackageVersion], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(version.sf_id, version.label) for version in versions]
+        self.fields["from_versions"].choices = choices  # type: ignore[attr-defined]
+
+    def clean_org_ids(self) -> list[str]:
+        """Read the pasted ids; each bad line is named with its number and how to mend it."""
+        text = self.cleaned_data["org_ids"]
+        if not text.strip():
+            return []
+        found, refused = parse_ids(text)
+        problems = [f"Line {number}: {why}" for number, _, why in refused[:IDS_SHOWN]]
+        if len(refused) > IDS_SHOWN:
+            problems.append(f"and {len(refused) - IDS_SHOWN} more lines like these")
+        if problems:
+            raise forms.ValidationError(problems)
+        return found
+
+    def choice(self) -> AudienceChoice:
+        """Return what was chosen, in the planner's words. The form must be valid."""
+        return AudienceChoice(
+            types=frozenset(self.cleaned_data["types"]),
+            from_versions=tuple(self.cleaned_data["from_versions"]),
+            instance_prefix=self.cleaned_data["instance_prefix"].strip(),
+            org_ids=tuple(self.cleaned_data["org_ids"]),
+        )
+
+
+_NO_SUCH_PAIR = "That e-mail address and password do not go together. Check both and try again."
+
+
+class SignInForm(AuthenticationForm):
+    """E-mail address and password; a refusal does not say which of them was wrong."""
+
+    error_messages = {
+        "invalid_login": _NO_SUCH_PAIR,
+        "inactive": _NO_SUCH_PAIR,
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "E-mail address"
+        self.fields["username"].widget.attrs |= {
+            "class": "input",
+            "type": "email",
+            "autocomplete": "username",
+            "inputmode": "email",
+        }
+        self.fields["password"].widget.attrs |= {
+            "class": "input",
+            "autocomplete": "current-password",
+        }

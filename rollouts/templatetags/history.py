@@ -1,0 +1,112 @@
+"""Lines of history as sentences. The trail itself keeps the plain words; this only shows them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django import template
+
+from rollouts.domain.failures import FailureKind
+from rollouts.models import Event
+
+register = template.Library()
+
+
+class Story(NamedTuple):
+    """An event as a line: icon, tone and the sentence without who and why."""
+
+    icon: str
+    tone: str
+    text: str
+
+
+# action: (icon, tone, sentence); {0} is the subject with a capital.
+_TOLD: dict[str, tuple[str, str, str]] = {
+    "plan": ("plus", "idle", "Planned"),
+    "lock": ("decide", "idle", "Plan is ready"),
+    "unlock": ("planned", "idle", "Plan opened again"),
+    "start": ("running", "run", "Rollout started"),
+    "halt": ("halted", "fail", "Rollout halted"),
+    "resume": ("running", "run", "Rollout resumed"),
+    "abort": ("canceled", "need", "Abort asked"),
+    "drained": ("canceled", "idle", "Rollout aborted, nothing of it can start"),
+    "complete": ("ok", "ok", "Rollout completed"),
+    "complete_with_failures": ("warn", "need", "Rollout completed with failures"),
+    "paused": ("paused", "need", "Paused"),
+    "lift_pause": ("running", "run", "Pause lifted"),
+    "stop_everything": ("stop", "fail", "Everything stopped"),
+    "ask_lift_stop": ("decide", "need", "Asked to lift the stop"),
+    "lift_stop": ("ok", "ok", "Stop lifted; every rollout is paused"),
+    "look_over_wave": ("observed", "ok", "{0} looked over, its hold is cleared"),
+    "freeze_wave": ("locked", "idle", "{0} frozen"),
+    "edit_wave": ("planned", "need", "{0} opened for changes, its approval is void"),
+    "approve_wave": ("ok", "ok", "{0} approved"),
+    "lapse_wave": ("clock", "need", "Approval of {1} ended"),
+    "start_wave": ("running", "run", "{0} started"),
+    "settle_wave": ("baking", "run", "{0} settled, bakes now"),
+    "retry_wave": ("retry", "run", "{0} retries failed orgs"),
+    "pass_wave": ("ok", "ok", "{0} passed"),
+    "call_back_wave": ("canceled", "need", "{0} called back"),
+    "skip_wave": ("skipped", "idle", "{0} skipped"),
+    "close_wave": ("warn", "need", "{0} closed with failures"),
+    "reserve_batch": ("prepared", "queue", "{0} reserved"),
+    "bind_batch": ("prepared", "queue", "{0} created at Salesforce, does nothing yet"),
+    "verify_batch": ("verified", "ok", "{0} read back, equal to the digest"),
+    "arm_batch": ("queued", "queue", "{0} being armed"),
+    "armed_batch": ("queued", "queue", "{0} armed"),
+    "run_batch": ("running", "run", "{0} started by Salesforce"),
+    "settle_batch": ("ok", "ok", "{0} settled"),
+    "doubt_batch": ("unknown", "need", "{0} is in doubt"),
+    "canceled_batch": ("canceled", "idle", "{0} recalled, read back as Canceled"),
+    "abandon_batch": ("canceled", "idle", "{0} given up"),
+    "recall": ("canceled", "need", "Recall of {1} asked"),
+    "look_again": ("refresh", "idle", "{0}: looked again"),
+}
+
+
+def story(event: Event) -> Story:
+    """Tell an event; an action that has no sentence here is shown in its own words."""
+    subject = event.subject[:1].upper() + event.subject[1:]
+    known = _TOLD.get(event.action)
+    if known is None:
+        return Story("info", "idle", f"{subject}: {event.action.replace('_', ' ')}")
+    mark, tone, sentence = known
+    return Story(mark, tone, sentence.format(subject, event.subject))
+
+
+@register.inclusion_tag("components/_event.html")
+def told(event: Event, with_rollout: bool = False) -> dict[str, object]:  # noqa: FBT001, FBT002
+    """Show one line of a timeline."""
+    return {
+        "event": event,
+        "story": story(event),
+        "rollout": event.rollout if with_rollout else None,
+    }
+
+
+@register.filter
+def need_icon(tone: str) -> str:
+    """Return the shape that goes with how urgent a need is."""
+    return {"fail": "halted", "need": "decide", "ok": "ok"}.get(tone, "planned")
+
+
+@register.filter
+def verdict_icon(tone: str) -> str:
+    """Return the shape that goes with a verdict's tone."""
+    shapes = {"ok": "ok", "run": "running", "need": "decide", "fail": "halted", "idle": "planned"}
+    return shapes.get(tone, "info")
+
+
+_KINDS = {
+    FailureKind.TRANSIENT: "worth a retry",
+    FailureKind.SUBSCRIBER: "the customer must act",
+    FailureKind.PACKAGE: "the package is at fault",
+    FailureKind.REJECTED: "Salesforce refuses it; a retry won't help",
+    FailureKind.UNKNOWN: "cause unknown",
+}
+
+
+@register.filter
+def failure_words(kind: str) -> str:
+    """Say whose turn it is after a failure."""
+    return _KINDS.get(FailureKind(kind), kind) if kind else _KINDS[FailureKind.UNKNOWN]

@@ -1,0 +1,58 @@
+"""Addresses of the pages: nouns, then which one, then one verb. No address acts on GET."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from rollouts.views import (
+    approvals,
+    batches,
+    control,
+    home,
+    orgs,
+    planning,
+    rollouts,
+    signing,
+    status,
+    stop,
+    waves,
+)
+
+ROLLOUT = "rollouts/<slug:slug>/"
+WAVE = ROLLOUT + "waves/<int:number>/"
+BATCH = ROLLOUT + "batches/<int:pk>/"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("sign-in/", signing.sign_in, name="sign-in"),
+    path("sign-out/", signing.sign_out, name="sign-out"),
+    path("find/", orgs.find, name="find"),
+    path("orgs/<str:key>/", orgs.org, name="org"),
+    path("rollouts/", rollouts.rollouts, name="rollouts"),
+    path("rollouts/new/", planning.version, name="rollout-new"),
+    path("rollouts/new/audience/", planning.audience, name="rollout-new-audience"),
+    path("rollouts/new/waves/", planning.waves, name="rollout-new-waves"),
+    path(ROLLOUT, rollouts.rollout, name="rollout"),
+    path(ROLLOUT + "left-out/", rollouts.left_out, name="rollout-left-out"),
+    path(ROLLOUT + "pause/", control.pause, name="rollout-pause"),
+    path(ROLLOUT + "lift-pause/", control.lift_pause, name="rollout-lift-pause"),
+    path(ROLLOUT + "halt/", control.halt, name="rollout-halt"),
+    path(ROLLOUT + "resume/", control.resume, name="rollout-resume"),
+    path(ROLLOUT + "abort/", control.abort, name="rollout-abort"),
+    path(WAVE, waves.wave, name="wave"),
+    path(WAVE + "freeze/", waves.freeze, name="wave-freeze"),
+    path(WAVE + "edit/", waves.edit, name="wave-edit"),
+    path(WAVE + "approve/", approvals.wave_approve, name="wave-approve"),
+    path(WAVE + "send-back/", approvals.send_back, name="wave-send-back"),
+    path(WAVE + "withdraw/", waves.withdraw, name="wave-withdraw"),
+    path(WAVE + "look-over/", waves.look_over, name="wave-look-over"),
+    path(WAVE + "close/", waves.close, name="wave-close"),
+    path(BATCH, batches.batch, name="batch"),
+    path(BATCH + "recall/", batches.recall, name="batch-recall"),
+    path(BATCH + "look-again/", batches.look_again, name="batch-look-again"),
+    path("stop/", stop.stop, name="stop"),
+    path("stop/ask-lift/", stop.ask_lift, name="stop-ask-lift"),
+    path("stop/confirm-lift/", stop.confirm_lift, name="stop-confirm-lift"),
+    path("status/", status.status, name="status"),
+    path("sync/", status.sync, name="sync"),
+]

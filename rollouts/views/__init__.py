@@ -1,0 +1,1 @@
+"""Pages: each view asks the pipeline, then shows. No rule lives here."""

@@ -1,0 +1,97 @@
+"""One batch: exactly one request at Salesforce, as we decided it and as they answer."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from rollouts.access import Request, can, may
+from rollouts.domain.lifecycle import BATCH_ENDS, BATCH_RECALLABLE, BatchState
+from rollouts.domain.permissions import Permission
+from rollouts.models import Batch
+from rollouts.pipeline import control, report
+from rollouts.pipeline.transitions import Refusal
+from rollouts.views.acts import act, status_of
+from rollouts.views.show import show, unchanged
+
+ATTEMPTS_SHOWN = 100
+
+
+@require_safe
+@may(Permission.LOOK)
+def batch(request: Request, slug: str, pk: int) -> HttpResponse:
+    """Show the request: its id, its status as received, our state beside it, its jobs."""
+    found = _find(slug, pk)
+    stamp = f"{report.stamp(found.wave.rollout)}-{found.sf_as_of}"
+    if same := unchanged(request, stamp):
+        return same
+    return show(request, "batches/detail.html", _detail(request, found) | {"stamp": stamp})
+
+
+@require_POST
+@may(Permission.RECALL)
+def recall(request: Request, slug: str, pk: int) -> HttpResponse:
+    """Ask Salesforce to cancel the request; it counts as recalled when read back as Canceled."""
+    found = _find(slug, pk)
+    return act(
+        request,
+        lambda: control.recall(
+            found, by=request.user, reason=request.POST.get("reason", "").strip(), now=request.now
+        ),
+        done="Recall sent. It counts when Salesforce confirms it; this page says when.",
+        to=reverse("batch", args=[slug, pk]),
+        refused=lambda refusal: _refused(request, found, refusal),
+    )
+
+
+@require_POST
+@may(Permission.RESOLVE_DOUBT)
+def look_again(request: Request, slug: str, pk: int) -> HttpResponse:
+    """Look a batch in doubt up at Salesforce once more."""
+    found = _find(slug, pk)
+    return act(
+        request,
+        lambda: control.look_again(found, by=request.user, now=request.now),
+        done="Looked again; this page shows what Salesforce said.",
+        to=reverse("batch", args=[slug, pk]),
+        refused=lambda refusal: _refused(request, found, refusal),
+    )
+
+
+def _find(slug: str, pk: int) -> Batch:
+    rows = Batch.objects.select_related("wave__rollout__to_version__package", "list", "connection")
+    return get_object_or_404(rows, wave__rollout__slug=slug, pk=pk)
+
+
+def _refused(request: Request, found: Batch, refusal: Refusal) -> HttpResponse:
+    found = _find(found.wave.rollout.slug, found.pk)
+    context = _detail(request, found) | {
+        "refusal": refusal,
+        "stamp": report.stamp(found.wave.rollout),
+    }
+    return show(request, "batches/detail.html", context, status=status_of(refusal))
+
+
+def _detail(request: Request, found: Batch) -> dict[str, object]:
+    attempts = (
+        found.attempts.select_related("org", "target__from_version", "version")
+        .prefetch_related("errors")
+        .order_by("target__place", "number")
+    )
+    state = BatchState(found.state)
+    return {
+        "rollout": found.wave.rollout,
+        "wave": found.wave,
+        "batch": found,
+        "is_live": state not in BATCH_ENDS,
+        "counts": report.batch_counts(found.wave).get(found.pk),
+        "page": Paginator(attempts, ATTEMPTS_SHOWN).get_page(request.GET.get("page")),
+        "calls": found.calls.order_by("sent_at"),
+        "is_recallable": state in BATCH_RECALLABLE and found.cancel_wanted_at is None,
+        "in_doubt": state is BatchState.IN_DOUBT,
+        "may_recall": can(request, Permission.RECALL),
+        "may_resolve": can(request, Permission.RESOLVE_DOUBT),
+    }

@@ -1,0 +1,62 @@
+"""Home: what needs me, what moves, what happened, is all well."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from rollouts.access import Request, can, may
+from rollouts.domain.permissions import Permission
+from rollouts.models import ChainHead, Event, Rollout
+from rollouts.pipeline import report
+from rollouts.views.reading import Line, line
+from rollouts.views.show import show, unchanged
+
+ACTIVE_SHOWN = 5
+EVENTS_SHOWN = 8
+
+
+@require_safe
+@may(Permission.LOOK)
+def home(request: Request) -> HttpResponse:
+    """Show the four answers; the live part is everything below the greeting."""
+    rollouts = list(_running()[: ACTIVE_SHOWN + 1])
+    health = report.health(request.now)
+    stamp = _stamp(rollouts, health)
+    if same := unchanged(request, stamp):
+        return same
+    return show(
+        request,
+        "home/home.html",
+        {
+            "stamp": stamp,
+            "needs": report.needs(request.user, request.now),
+            "lines": [line(rollout, request.now) for rollout in rollouts[:ACTIVE_SHOWN]],
+            "more": len(rollouts) > ACTIVE_SHOWN,
+            "last": None if rollouts else _last(request),
+            "events": Event.objects.order_by("-sequence").select_related("rollout")[:EVENTS_SHOWN],
+            "health": health,
+            "may_plan": can(request, Permission.PLAN),
+        },
+    )
+
+
+def _running() -> QuerySet[Rollout]:
+    return (
+        Rollout.objects.running()
+        .select_related("to_version__package", "author")
+        .order_by("-created_at")
+    )
+
+
+def _last(request: Request) -> Line | None:
+    ended = Rollout.objects.ended().select_related("to_version__package", "author")
+    newest = ended.order_by("-ended_at").first()
+    return line(newest, request.now) if newest else None
+
+
+def _stamp(rollouts: list[Rollout], health: report.Health) -> str:
+    """Name what the page shows: it changes with history, with each read, and with health."""
+    sequence = ChainHead.objects.values_list("sequence", flat=True).first() or 0
+    return "-".join([str(sequence), health.tone, *(report.stamp(rollout) for rollout in rollouts)])

@@ -21,13 +21,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _arguments().parse_args(arguments)
     logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(message)s")
     try:
+        clock = FastClock.from_environment()
         simulator = Simulator(
             given.data if given.data == ":memory:" else Path(given.data),
             seed=given.seed,
             orgs=given.orgs,
-            clock=FastClock.from_environment(),
+            clock=clock,
             options=_options(given),
         )
+        if not clock.anchored:
+            # Started by hand and not for the first time: go on from where the world stopped.
+            simulator.set_clock(replace(clock, anchor_sim=simulator.now()))
         server = SimulatorServer(simulator, given.host, given.port)
     except (CantListen, WrongWorld, ValueError, OSError) as problem:
         sys.stderr.write(f"{problem}\n")

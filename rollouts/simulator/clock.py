@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
 
+_FASTEST = 100_000
+
 
 def wall_now() -> datetime:
     """The real time."""
@@ -26,8 +28,10 @@ class FastClock:
     factor: float
     anchor_wall: datetime
     anchor_sim: datetime
+    anchored: bool = True  # the launcher gave the anchor
 
     def __call__(self) -> datetime:
+        """Simulated time now."""
         return self.anchor_sim + (wall_now() - self.anchor_wall) * self.factor
 
     @classmethod
@@ -37,10 +41,11 @@ class FastClock:
         Without anchors the clock is anchored at the start of the process.
         """
         factor = float(environ.get("PUSHBOARD_CLOCK_FACTOR", "1"))
-        if not 0 < factor <= 100_000:
+        if not 0 < factor <= _FASTEST:
             raise ValueError("PUSHBOARD_CLOCK_FACTOR must lie between 0 and 100000.")
         wall = _moment(environ, "PUSHBOARD_CLOCK_ANCHOR_WALL") or wall_now()
-        return cls(factor, wall, _moment(environ, "PUSHBOARD_CLOCK_ANCHOR_SIM") or wall)
+        simulated = _moment(environ, "PUSHBOARD_CLOCK_ANCHOR_SIM")
+        return cls(factor, wall, simulated or wall, anchored=simulated is not None)
 
 
 def _moment(environ: Mapping[str, str], name: str) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TypedDict, cast
 
 from . import faults, oauth, outcomes, progress, witness
 from .faults import Fault, FaultKind
@@ -18,6 +18,13 @@ from .times import BadMoment, iso, parse
 from .witness import note
 
 _MOST_EFFECTS = 10_000
+
+
+class PackageEntry(TypedDict):
+    """A package in the catalog: its id, and the ids of its versions by number such as 4.2.2."""
+
+    id: str
+    versions: dict[str, str]
 
 
 def answer(work: Work, request: Request) -> Response:
@@ -95,7 +102,7 @@ def _truth(work: Work, query: Mapping[str, str]) -> witness.Truth:
     return witness.truth(work.db, at)
 
 
-def script(  # noqa: PLR0913, PLR0917 - see Simulator.script
+def script(
     work: Work,
     orgs: Sequence[str] | str,
     outcome: Outcome | str,
@@ -162,7 +169,8 @@ def change_org(work: Work, body: dict[str, object]) -> None:
     if row is None:
         raise _bad(f"{org_key} has no installation of {package}.")
     found = progress.installation(work, org_key, row[1])
-    assert found is not None
+    if found is None:
+        raise AssertionError
     if "version_id" in body:
         progress.move_version(work, found, org_key, str(body.pop("version_id")))
     columns: dict[str, object] = {
@@ -176,7 +184,7 @@ def change_org(work: Work, body: dict[str, object]) -> None:
         columns["custom_upgrade_type"] = "BlockedBySubscriber" if blocked else "None"
     if columns:
         work.db.execute(
-            f"UPDATE subscriber SET {', '.join(f'{name} = ?' for name in columns)}, modstamp = ?"
+            f"UPDATE subscriber SET {', '.join(f'{name} = ?' for name in columns)}, modstamp = ?"  # noqa: S608 - our own names
             " WHERE id = ?",
             (*columns.values(), work.second, row[0]),
         )
@@ -186,9 +194,9 @@ def change_org(work: Work, body: dict[str, object]) -> None:
     _nothing_left(body)
 
 
-def catalog(work: Work) -> dict[str, dict[str, object]]:
+def catalog(work: Work) -> dict[str, PackageEntry]:
     """Package and version ids by name and number."""
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, PackageEntry] = {}
     for package_id, name in work.db.execute("SELECT id, name FROM package").fetchall():
         versions = work.db.execute(
             "SELECT major || '.' || minor || '.' || patch, id FROM version WHERE package_id = ?"

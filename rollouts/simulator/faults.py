@@ -173,30 +173,22 @@ def perform(
     `answer` performs it now, within the open transaction; `again` performs it later in one of
     its own.
     """
+    if fault.kind is FaultKind.HANG_BEFORE:
+        return Response(0, held=fault.seconds, later=lambda: again(request))
+    if fault.kind is FaultKind.LATE:
+        plan_late_call(work, work.now + int(fault.seconds * SECOND), packed(request))
+        return Response(0, reset=True)
+    refused = _refused(fault, work, request)
+    return refused if refused is not None else _spoiled(fault, answer(work, request))
+
+
+def _refused(fault: Fault, work: Work, request: Request) -> Response | None:
+    """The answer to a call that is not performed, or None if it is."""
     match fault.kind:
         case FaultKind.ERROR_BEFORE:
             return _broken(fault.status)
-        case FaultKind.ERROR_AFTER:
-            answer(work, request)
-            return _broken(fault.status)
         case FaultKind.RESET_BEFORE:
             return Response(0, reset=True)
-        case FaultKind.RESET_AFTER:
-            answer(work, request)
-            return Response(0, reset=True)
-        case FaultKind.HANG_BEFORE:
-            return Response(0, held=fault.seconds, later=lambda: again(request))
-        case FaultKind.HANG_AFTER:
-            response = answer(work, request)
-            response.held = fault.seconds
-            return response
-        case FaultKind.LATE:
-            plan_late_call(work, work.now + int(fault.seconds * SECOND), packed(request))
-            return Response(0, reset=True)
-        case FaultKind.NOT_JSON:
-            answer(work, request)
-            page = b"<html><body><h1>Scheduled maintenance</h1></body></html>"
-            return Response(200, {"Content-Type": "text/html;charset=UTF-8"}, page)
         case FaultKind.EXPIRED_SESSION:
             token = request.header("Authorization").partition(" ")[2]
             work.db.execute("DELETE FROM token WHERE value = ?", (token,))
@@ -205,6 +197,22 @@ def perform(
             return quota_spent().response()
         case FaultKind.REFUSE:
             return _refusal(fault).response()
+    return None
+
+
+def _spoiled(fault: Fault, response: Response) -> Response:
+    """What becomes of the answer to a call that was performed."""
+    match fault.kind:
+        case FaultKind.ERROR_AFTER:
+            return _broken(fault.status)
+        case FaultKind.RESET_AFTER:
+            return Response(0, reset=True)
+        case FaultKind.HANG_AFTER:
+            response.held = fault.seconds
+        case FaultKind.NOT_JSON:
+            page = b"<html><body><h1>Scheduled maintenance</h1></body></html>"
+            return Response(200, {"Content-Type": "text/html;charset=UTF-8"}, page)
+    return response
 
 
 def _refusal(fault: Fault) -> Refusal:

@@ -34,7 +34,7 @@ def long_id(text: str) -> str:
         raise BadId(text)
     short = text[:15]
     full = short + checksum(short)
-    if len(text) == 18 and text != full:
+    if text not in (short, full):
         raise BadId(text)
     return full
 

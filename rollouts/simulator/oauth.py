@@ -41,9 +41,9 @@ class OAuthError(Exception):
 
 def token(work: Work, request: Request) -> Response:
     """POST /services/oauth2/token."""
+    if request.method != "POST":
+        return OAuthError("invalid_request", "must use HTTP POST").response()
     try:
-        if request.method != "POST":
-            raise OAuthError("invalid_request", "must use HTTP POST")
         return _granted(work, request, _form(request))
     except OAuthError as error:
         return error.response()

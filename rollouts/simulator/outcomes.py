@@ -193,7 +193,7 @@ def judge(work: Work, case: Case) -> Verdict:
     return _scripted(work, case) or _drawn(work, case)
 
 
-def script(  # noqa: PLR0913 - a script names this much
+def script(
     work: Work,
     *,
     orgs: Sequence[str],

@@ -174,7 +174,7 @@ def _finish_job(work: Work, request_id: str, job_id: str) -> None:
         status = "Succeeded" if succeeded else "Failed"
         _set_job(work, job_id, status)
         work.db.execute("UPDATE push_job SET ended = ? WHERE id = ?", (work.second, job_id))
-        detail = {"errors": [error.get("ErrorType") for error in verdict.errors]}
+        detail: dict[str, object] = {"errors": [error.get("ErrorType") for error in verdict.errors]}
         _note_job(work, f"job_{status.lower()}", request_id, job_id, org_key, version_id, detail)
         if succeeded and found is not None:
             move_version(work, found, org_key, version_id, request_id, job_id)
@@ -232,7 +232,7 @@ def _finish_if_done(work: Work, request_id: str, version_id: str) -> None:
 # --- rows -----------------------------------------------------------------------------------
 
 
-def move_version(  # noqa: PLR0913, PLR0917 - who, from what, to what, by what
+def move_version(
     work: Work,
     found: Installation,
     org_key: str,
@@ -300,7 +300,7 @@ def _set_job(work: Work, job_id: str, status: str) -> None:
 def _jobs(work: Work, request_id: str, *statuses: str) -> list[tuple[str, str]]:
     marks = ",".join("?" * len(statuses))
     return work.db.execute(
-        f"SELECT id, org_key FROM push_job WHERE request_id = ? AND status IN ({marks})"
+        f"SELECT id, org_key FROM push_job WHERE request_id = ? AND status IN ({marks})"  # noqa: S608 - our own names
         " ORDER BY rowid",
         (request_id, *statuses),
     ).fetchall()
@@ -317,7 +317,7 @@ def _forget_events(work: Work, request_id: str) -> None:
     work.db.execute("DELETE FROM event WHERE request_id = ?", (request_id,))
 
 
-def _note_job(  # noqa: PLR0913, PLR0917 - what a line about a job names
+def _note_job(
     work: Work,
     kind: str,
     request_id: str,

@@ -86,7 +86,7 @@ def _edit(work: Work, request_id: str, status: str, version_id: str, changes: Va
             columns[column] = changes[name]
     columns["modstamp"] = work.second
     work.db.execute(
-        f"UPDATE push_request SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
+        f"UPDATE push_request SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",  # noqa: S608 - our own names
         (*columns.values(), request_id),
     )
     note(work, "request_edited", request_id=request_id, version_id=version_id, detail=columns)

@@ -22,9 +22,9 @@ _CURSORS_KEPT: Final = 50
 Json = dict[str, object]
 
 
-def fold(text: object) -> object:
+def fold(text: str | None) -> str | None:
     """Unicode case folding, offered to SQL for the strings that are not plain ASCII."""
-    return text.casefold() if isinstance(text, str) else text
+    return None if text is None else text.casefold()
 
 
 class Queries:
@@ -34,7 +34,7 @@ class Queries:
         self._work = work
         self._schema = schema
         self._api = api
-        self._api_number = int(api.split(".")[0])
+        self._api_number = int(api.partition(".")[0])
 
     def run(self, soql: str, page_size: int = LARGEST_PAGE) -> Json:
         """The first page of a query's answer."""
@@ -98,7 +98,7 @@ class Queries:
         if not row_ids:
             return []
         rows = self._work.db.execute(
-            f"{plan.columns_sql} WHERE t.rowid IN (SELECT value FROM json_each(?))",
+            f"{plan.columns_sql} WHERE t.rowid IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own names
             (json.dumps(row_ids),),
         )
         found = {row[0]: row for row in rows}
@@ -127,7 +127,7 @@ class Queries:
     def _attach(self, child: ChildPlan, parents: list[str], records: list[Json]) -> None:
         plan = child.plan
         rows = self._work.db.execute(
-            f"{plan.columns_sql.replace('SELECT ', f'SELECT {child.key_sql}, ', 1)}"
+            f"{plan.columns_sql.replace('SELECT ', f'SELECT {child.key_sql}, ', 1)}"  # noqa: S608 - our own names
             f" WHERE {child.key_sql} IN (SELECT value FROM json_each(?)) AND ({plan.where_sql})"
             f" ORDER BY {plan.order_sql}",
             (json.dumps(parents), *plan.ids_values),

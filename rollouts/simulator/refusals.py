@@ -53,14 +53,17 @@ class Refusal(Exception):
 
 
 def no_session() -> Refusal:
+    """The access token is missing, wrong or expired."""
     return Refusal(401, "INVALID_SESSION_ID", "Session expired or invalid")
 
 
 def not_found(message: str = "The requested resource does not exist") -> Refusal:
+    """There is nothing under this address."""
     return Refusal(404, "NOT_FOUND", message)
 
 
 def wrong_method(method: str, allowed: str) -> Refusal:
+    """The resource has no such method."""
     return Refusal(
         405,
         "METHOD_NOT_ALLOWED",
@@ -69,6 +72,7 @@ def wrong_method(method: str, allowed: str) -> Refusal:
 
 
 def quota_spent() -> Refusal:
+    """The calls of the last 24 hours have used up the allowance."""
     return Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 
 
@@ -82,6 +86,7 @@ def something_bad() -> Refusal:
 
 
 def not_json(detail: str) -> Refusal:
+    """The body can't be read as what the call takes."""
     return Refusal(400, "JSON_PARSER_ERROR", detail)
 
 

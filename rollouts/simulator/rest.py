@@ -36,10 +36,12 @@ class Call:
 
     @property
     def api_number(self) -> int:
-        return int(self.api.split(".")[0])
+        """The API version as a number, 67 for 67.0."""
+        return int(self.api.partition(".")[0])
 
     @property
     def method(self) -> str:
+        """The method, whether plain or named by a POST."""
         return effective_method(self.request)
 
 

@@ -129,7 +129,7 @@ def _choice(
     )
 
 
-def _to(  # noqa: PLR0913 - a reference has this many sides
+def _to(
     name: str, can: str, column: str, target: str, relationship: str, *, since: int = 38
 ) -> Field:
     return Field(

@@ -12,10 +12,10 @@ from cryptography.x509 import load_pem_x509_certificate
 
 def rs256_holds(pem: bytes, signed: bytes, signature: bytes) -> bool:
     """Whether the signature is that of the key or certificate in `pem`."""
-    if b"BEGIN CERTIFICATE" in pem:
-        key = load_pem_x509_certificate(pem).public_key()
-    else:
-        key = load_pem_public_key(pem)
+    certified = b"BEGIN CERTIFICATE" in pem
+    key: object = (
+        load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)
+    )
     if not isinstance(key, RSAPublicKey):
         return False
     try:

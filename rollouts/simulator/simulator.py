@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
-from . import control, faults, oauth, outcomes, progress, usage, witness, world
+from . import control, faults, oauth, progress, usage, witness, world
 from .calls import classify
 from .clock import Clock, wall_now
-from .faults import Fault, FaultKind
+from .control import PackageEntry
+from .faults import FaultKind
 from .messages import Request, Response
 from .options import Options
 from .org_schema import OrgSchema
@@ -195,16 +196,19 @@ class Simulator:
         with self._turn() as work:
             oauth.revoke_all(work)
 
-    def catalog(self) -> dict[str, dict[str, object]]:
+    def catalog(self) -> dict[str, PackageEntry]:
         """Package and version ids by their names: {"Harbor": {"id", "versions": {"4.2.2": id}}}."""
         with self._turn() as work:
             return control.catalog(work)
 
     def version_id(self, package: str, number: str) -> str:
         """The id of a version such as ("Harbor", "4.2.2")."""
-        versions_of = self.catalog()[package]["versions"]
-        assert isinstance(versions_of, dict)
-        return str(versions_of[number])
+        return self.catalog()[package]["versions"][number]
+
+    def set_clock(self, clock: Clock) -> None:
+        """Take time from another clock from now on; it can't go back."""
+        with self._lock:
+            self._clock = clock
 
     def now(self) -> datetime:
         """The simulated time the simulator has reached."""

@@ -66,8 +66,9 @@ def parse(text: str, *, zone_required: bool = False) -> int:
         raise BadMoment(text)
     zone = match[8] or "Z"
     try:
-        moment = datetime(*(int(match[part]) for part in range(1, 7)), tzinfo=UTC)
-        ms = to_ms(moment) + int((match[7] or "0").ljust(6, "0")[:3])
+        year, month, day, hour, minute, second = (int(match[part]) for part in range(1, 7))
+        ms = to_ms(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
+        ms += int((match[7] or "0").ljust(6, "0")[:3])
     except (ValueError, OverflowError) as problem:
         raise BadMoment(text) from problem
     if zone != "Z":

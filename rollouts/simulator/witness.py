@@ -1,8 +1,8 @@
 """The effect log: what happened, when, to whom. Tests ask it, never the dashboard.
 
 Kinds: `request_` and `job_` followed by created, pending, started, succeeded, failed or canceled;
-`request_edited`; `version_changed`; `subscriber_changed`, `subscriber_removed`; `fault`, `outcomes_scripted`,
-`fault_planned`, `world_generated`.
+`request_edited`; `version_changed`, `subscriber_changed`, `subscriber_removed`; `late_call`;
+`fault`, `fault_planned`, `outcomes_scripted`, `world_generated`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Truth(TypedDict):
     orgs: dict[str, dict[str, str | None]]
 
 
-def note(  # noqa: PLR0913 - one line has this many parts
+def note(
     work: Work,
     kind: str,
     *,
@@ -105,10 +105,7 @@ def effects(db: sqlite3.Connection, after: int = 0, limit: int | None = None) ->
         " WHERE seq > ? ORDER BY seq LIMIT ?",
         (after, -1 if limit is None else limit),
     )
-    return [
-        Effect(row[0], iso(row[1]), iso(row[2]), *row[3:8], detail=json.loads(row[8]))
-        for row in rows
-    ]
+    return [Effect(row[0], iso(row[1]), iso(row[2]), *row[3:8], json.loads(row[8])) for row in rows]
 
 
 def truth(db: sqlite3.Connection, at: int, seq: int | None = None) -> Truth:
@@ -118,7 +115,7 @@ def truth(db: sqlite3.Connection, at: int, seq: int | None = None) -> Truth:
     requests: dict[str, RequestTruth] = {}
     # In a query with a single MAX, SQLite takes the other columns from the row of the maximum.
     for kind, request_id, version_id, _ in db.execute(
-        "SELECT kind, request_id, version_id, MAX(seq) FROM effect"
+        "SELECT kind, request_id, version_id, MAX(seq) FROM effect"  # noqa: S608 - our own names
         f" WHERE {bound} AND job_id IS NULL AND kind GLOB 'request_*'"
         " AND kind <> 'request_edited' GROUP BY request_id",
         asked,
@@ -129,7 +126,7 @@ def truth(db: sqlite3.Connection, at: int, seq: int | None = None) -> Truth:
             "jobs": {},
         }
     for request_id, kind, count in db.execute(
-        "SELECT request_id, kind, COUNT(*) FROM (SELECT request_id, kind, MAX(seq) FROM effect"
+        "SELECT request_id, kind, COUNT(*) FROM (SELECT request_id, kind, MAX(seq) FROM effect"  # noqa: S608 - our own names
         f" WHERE {bound} AND job_id IS NOT NULL AND kind GLOB 'job_*' GROUP BY job_id)"
         " GROUP BY request_id, kind",
         asked,
@@ -137,10 +134,10 @@ def truth(db: sqlite3.Connection, at: int, seq: int | None = None) -> Truth:
         requests[request_id]["jobs"][JOB_STATUS[kind]] = count
     orgs: dict[str, dict[str, str | None]] = {}
     for org, version_id, detail in db.execute(
-        "SELECT org, version_id, detail FROM effect"
+        "SELECT org, version_id, detail FROM effect"  # noqa: S608 - our own names
         f" WHERE {bound} AND kind IN ('version_changed', 'subscriber_removed') ORDER BY seq",
         asked,
     ):
         orgs.setdefault(org, {})[json.loads(detail)["package_id"]] = version_id
-    last = db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM effect WHERE {bound}", asked).fetchone()
+    last = db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM effect WHERE {bound}", asked).fetchone()  # noqa: S608 - our own names
     return {"at": iso(at), "seq": last[0], "requests": requests, "orgs": orgs}

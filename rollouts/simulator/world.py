@@ -58,7 +58,7 @@ def generate(work: Work, orgs: int) -> None:
     plans = [HARBOR, TRACKER] if work.options.role is Role.DEV_HUB else [HARBOR]
     _tenant(work, orgs)
     versions = {plan.name: _package(work, plan) for plan in plans}
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for org in _fleet(chance, orgs):
         drawn = chance.random()
         chosen = [plan for plan in plans if drawn < plan.installed or org.own]
@@ -66,7 +66,7 @@ def generate(work: Work, orgs: int) -> None:
         for plan in chosen or [plans[-1]]:
             rows.append(_installation(work, chance, org, plan, versions[plan.name], len(rows)))
     work.db.executemany(
-        "INSERT INTO subscriber VALUES (" + ",".join("?" * 15) + ")",
+        "INSERT INTO subscriber VALUES (" + ",".join("?" * 15) + ")",  # noqa: S608 - our own names
         rows,
     )
 
@@ -208,7 +208,7 @@ def _instance(chance: Random, country: str, *, sandbox: bool) -> str:
     return f"{country}{chance.randint(low, high)}{'S' if sandbox else ''}"
 
 
-def _installation(  # noqa: PLR0913, PLR0917 - one row of a wide table
+def _installation(
     work: Work, chance: Random, org: Org, plan: PackagePlan, versions: dict[str, str], number: int
 ) -> tuple[object, ...]:
     shares = {

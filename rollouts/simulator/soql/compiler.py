@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..org_schema import OrgSchema
-from ..refusals import Refusal
-from ..schema import Child, Kind, SObject
+from rollouts.simulator.org_schema import OrgSchema
+from rollouts.simulator.refusals import Refusal
+from rollouts.simulator.schema import Child, Kind, SObject
+
 from .conditions import Value, condition_sql
 from .scope import Column, Scope
 from .tokens import malformed, pointed
@@ -58,7 +59,6 @@ class CountPlan:
     values: list[Value]
     names: list[tuple[str, Kind | None]]
     bare: bool
-    limited: bool
 
 
 def compile_query(query: Query, schema: OrgSchema, api: int, now: int) -> RecordPlan | CountPlan:
@@ -109,9 +109,7 @@ def _records(query: Query, scope: Scope, now: int) -> RecordPlan:
     order = _order(query.ordered, scope)
     joins = " ".join(scope.joins)
     source = f"FROM {scope.root.sobject.table} t {joins}"
-    limit = "" if query.limit is None else f" LIMIT {query.limit}"
-    if query.offset is not None:
-        limit = f" LIMIT {-1 if query.limit is None else query.limit} OFFSET {query.offset}"
+    limit = _limit(query)
     return RecordPlan(
         scope.root.sobject,
         f"SELECT t.rowid {source} WHERE {where} ORDER BY {order}{limit}",
@@ -169,56 +167,63 @@ def _child(item: Subquery, scope: Scope, now: int) -> ChildPlan:
 # --- figures --------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class _Figures:
+    """The SELECT list of a query for figures."""
+
+    sql: list[str] = field(default_factory=list)
+    names: list[tuple[str, Kind | None]] = field(default_factory=list)
+    counts: dict[str, str] = field(default_factory=dict)  # SQL by lower-case alias
+    unnamed: int = 0
+
+
 def _counts(query: Query, scope: Scope, now: int) -> CountPlan:
-    groups = [scope.groupable(path) for path in query.grouped]
-    group_sql = [column.sql for column in groups]
-    names: list[tuple[str, Kind | None]] = []
-    parts: list[str] = []
-    taken: set[str] = set()
-    counts: dict[str, str] = {}  # ORDER BY may name a count by its alias
-    bare = False
-    for item in query.selected:
-        if isinstance(item, Subquery):
-            raise malformed(query.text, item.at, "a child query can't stand in a grouped query")
-        if isinstance(item.what, Count):
-            sql = _count_sql(item.what, scope)
-            bare = bare or (item.what.path is None)
-            name = item.alias or f"expr{len(counts)}"
-            names.append((name, None))
-            counts[name.lower()] = sql
-        else:
-            column = scope.column(item.what)
-            sql = column.sql
-            if sql not in group_sql:
-                raise malformed(
-                    query.text,
-                    item.what.at,
-                    f"Field must be grouped or aggregated: {column.field.name}",
-                )
-            name = item.alias or column.field.name
-            names.append((name, column.field.kind))
-        if name.lower() in taken:
-            raise malformed(query.text, item.what.at, f"duplicate alias: {name}")
-        taken.add(name.lower())
-        parts.append(sql)
-    if bare and (len(parts) > 1 or groups):
+    group_sql = [scope.groupable(path).sql for path in query.grouped]
+    figures = _figures(query, scope, group_sql)
+    bare = any(
+        isinstance(item, Selected) and isinstance(item.what, Count) and item.what.path is None
+        for item in query.selected
+    )
+    if bare and (len(figures.sql) > 1 or group_sql or query.ordered):
         raise malformed(query.text, query.source_at, "COUNT() must stand alone")
     values: list[Value] = []
     where = _where(query, scope, values, now)
-    order = _order(query.ordered, scope, group_sql, counts)
-    sql = (
-        f"SELECT {', '.join(parts)} FROM {scope.root.sobject.table} t {' '.join(scope.joins)}"
-        f" WHERE {where}"
-    )
-    if group_sql:
-        sql += f" GROUP BY {', '.join(group_sql)}"
-    if order:
-        sql += f" ORDER BY {order}"
-    if query.limit is not None:
-        sql += f" LIMIT {query.limit}"
-    if query.offset is not None:
-        sql += f"{' LIMIT -1' if query.limit is None else ''} OFFSET {query.offset}"
-    return CountPlan(sql, values, names, bare, query.limit is not None)
+    order = _order(query.ordered, scope, group_sql, figures.counts)
+    source = f"FROM {scope.root.sobject.table} t {' '.join(scope.joins)} WHERE {where}"
+    limit = _limit(query)
+    if bare:
+        # Here LIMIT bounds the rows that are counted, not the figures.
+        sql = f"SELECT COUNT(*) FROM (SELECT 1 {source}{limit})"  # noqa: S608 - our own names  # noqa: S608 - our own names
+    else:
+        groups = f" GROUP BY {', '.join(group_sql)}" if group_sql else ""
+        ordered = f" ORDER BY {order}" if order else ""
+        sql = f"SELECT {', '.join(figures.sql)} {source}{groups}{ordered}{limit}"
+    return CountPlan(sql, values, figures.names, bare)
+
+
+def _figures(query: Query, scope: Scope, group_sql: Sequence[str]) -> _Figures:
+    figures = _Figures()
+    for item in query.selected:
+        if isinstance(item, Subquery):
+            raise malformed(query.text, item.at, "a child query can't stand in a grouped query")
+        what = item.what
+        if isinstance(what, Count):
+            sql, kind = _count_sql(what, scope), None
+            name = item.alias or f"expr{figures.unnamed}"
+            figures.unnamed += item.alias is None
+            figures.counts[name.lower()] = sql
+        else:
+            column = scope.column(what)
+            sql, kind = column.sql, column.field.kind
+            name = item.alias or column.field.name
+            if sql not in group_sql:
+                message = f"Field must be grouped or aggregated: {column.field.name}"
+                raise malformed(query.text, what.at, message)
+        if name.lower() in (taken.lower() for taken, _ in figures.names):
+            raise malformed(query.text, what.at, f"duplicate alias: {name}")
+        figures.names.append((name, kind))
+        figures.sql.append(sql)
+    return figures
 
 
 def _count_sql(count: Count, scope: Scope) -> str:
@@ -235,6 +240,12 @@ def _count_sql(count: Count, scope: Scope) -> str:
 
 
 # --- shared ---------------------------------------------------------------------------------
+
+
+def _limit(query: Query) -> str:
+    if query.offset is not None:
+        return f" LIMIT {-1 if query.limit is None else query.limit} OFFSET {query.offset}"
+    return "" if query.limit is None else f" LIMIT {query.limit}"
 
 
 def _where(query: Query, scope: Scope, values: list[Value], now: int) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ids import BadId, long_id
-from ..refusals import Refusal
-from ..schema import Kind
+from rollouts.simulator.ids import BadId, long_id
+from rollouts.simulator.refusals import Refusal
+from rollouts.simulator.schema import Kind
+
 from .scope import Column, Scope
 from .tokens import pointed
 from .tree import Comparison, Condition, Literal, LiteralKind, Not

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from ..refusals import Refusal
-from ..times import BadMoment, parse
+from rollouts.simulator.refusals import Refusal
+from rollouts.simulator.times import BadMoment, parse
+
 from .tokens import Token, TokenKind, malformed, string_value, tokens
 from .tree import (
     Comparison,
@@ -36,10 +37,12 @@ Item = TypeVar("Item")
 
 DEEPEST_NESTING: Final = 50
 _OPERATORS: Final = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_KEYWORDS: Final = frozenset(
-    "select from where group order by limit offset and or not in like asc desc nulls having "
-    "using with for update typeof".split()
-)
+# fmt: off
+_KEYWORDS: Final = frozenset({
+    "and", "asc", "by", "desc", "for", "from", "group", "having", "in", "like", "limit", "not",
+    "nulls", "offset", "or", "order", "select", "typeof", "update", "using", "where", "with",
+})
+# fmt: on
 
 
 def parse_query(text: str) -> Query:

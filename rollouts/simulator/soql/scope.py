@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..org_schema import OrgSchema
-from ..refusals import Refusal
-from ..schema import Field, SObject
+from rollouts.simulator.org_schema import OrgSchema
+from rollouts.simulator.refusals import Refusal
+from rollouts.simulator.schema import Field, SObject
+
 from .tokens import malformed, pointed
 from .tree import Path
 

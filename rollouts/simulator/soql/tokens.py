@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ..refusals import Refusal
+from rollouts.simulator.refusals import Refusal
 
 LONGEST_QUERY: Final = 100_000
 
@@ -102,7 +102,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def string_value(text: str, token: Token) -> tuple[str, str]:
-    """What a string token means, and its pattern for LIKE, where `\\` keeps escaping % and _."""
+    """What a string token means, and its pattern for LIKE, where escapes of % and _ stay."""
     inner = token.text[1:-1]
     value: list[str] = []
     pattern: list[str] = []

@@ -38,6 +38,7 @@ class Path:
 
     @property
     def text(self) -> str:
+        """As written."""
         return ".".join(self.names)
 
 

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ from rollouts.salesforce.transport import Transport
 _PATH = "/services/oauth2/token"
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # Salesforce refuses assertions that are valid for longer than a few minutes.
-_ASSERTION_LIFE = timedelta(minutes=3)
+_ASSERTION_SECONDS = 180
 # What Salesforce answers when it has judged the credentials; anything else is a passing trouble.
 _REFUSING = frozenset({400, 401, 403})
 _TOKEN = re.compile(r"[!-~]+")
@@ -56,7 +55,7 @@ class Access:
 class Credentials(Protocol):
     """What a login shows to Salesforce."""
 
-    def form(self, audience: str, now: datetime) -> dict[str, str]:
+    def form(self, audience: str) -> dict[str, str]:
         """Return the fields of the login form; ``audience`` is the login address."""
 
 
@@ -67,7 +66,7 @@ class ClientCredentials:
     client_id: str
     client_secret: str = field(repr=False)
 
-    def form(self, audience: str, now: datetime) -> dict[str, str]:  # noqa: ARG002
+    def form(self, audience: str) -> dict[str, str]:  # noqa: ARG002
         """Return the form of OAuth 2.0's client credentials grant."""
         return {
             "grant_type": "client_credentials",
@@ -84,7 +83,7 @@ class JwtBearer:
     username: str
     key_file: Path
 
-    def form(self, audience: str, now: datetime) -> dict[str, str]:
+    def form(self, audience: str) -> dict[str, str]:
         """Return the form of OAuth 2.0's JWT bearer grant.
 
         Raises:
@@ -96,7 +95,8 @@ class JwtBearer:
             "iss": self.client_id,
             "sub": self.username,
             "aud": audience,
-            "exp": int((now + _ASSERTION_LIFE).timestamp()),
+            # How long a login may take is time on the wire, also where business time runs fast.
+            "exp": int(time.time()) + _ASSERTION_SECONDS,
         }
         try:
             # Read at each login, so that a new key needs no restart.
@@ -202,7 +202,7 @@ class Login:
         return access
 
     def _log_in(self) -> Access:
-        form = self._credentials.form(self._origin, self._transport.now())
+        form = self._credentials.form(self._origin)
         try:
             answer = self._transport.session().post(self._origin + _PATH, data=form)
         except requests.Timeout:

@@ -115,7 +115,7 @@ def clear(work: Work) -> int:
 
 def strike(work: Work, request: Request, call: str) -> Fault | None:
     """The fault that meets this call, if any; it is used up and noted."""
-    fault = _planned(work, request, call) or _drawn(work)
+    fault = _planned(work, request, call) or _drawn(work, call)
     if fault is not None:
         note(work, "fault", detail={"kind": fault.kind.value, "call": call, "path": request.path})
     return fault
@@ -145,7 +145,7 @@ def _mentions(request: Request, text: str) -> bool:
     )
 
 
-def _drawn(work: Work) -> Fault | None:
+def _drawn(work: Work, call: str) -> Fault | None:
     rate = work.options.fault_rate
     if not rate:
         return None
@@ -157,6 +157,8 @@ def _drawn(work: Work) -> Fault | None:
     for kind, weight in _DRAWN.items():
         reached += weight
         if drawn < reached:
+            if call == "token" and kind in (FaultKind.EXPIRED_SESSION, FaultKind.REFUSE):
+                kind = FaultKind.ERROR_BEFORE  # a login has no session, nor REST's errors
             return Fault(kind, seconds=work.options.fault_hang_seconds)
     raise AssertionError
 

@@ -105,7 +105,10 @@ def effects(db: sqlite3.Connection, after: int = 0, limit: int | None = None) ->
         " WHERE seq > ? ORDER BY seq LIMIT ?",
         (after, -1 if limit is None else limit),
     )
-    return [Effect(row[0], iso(row[1]), iso(row[2]), *row[3:8], json.loads(row[8])) for row in rows]
+    return [
+        Effect(seq, iso(at), iso(wall), kind, request_id, job_id, org, version_id, json.loads(text))
+        for seq, at, wall, kind, request_id, job_id, org, version_id, text in rows
+    ]
 
 
 def truth(db: sqlite3.Connection, at: int, seq: int | None = None) -> Truth:

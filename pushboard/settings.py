@@ -55,6 +55,9 @@ CLOCK: dict[str, Any] = {
 # How often the bells ring, in seconds of the wall. Bells only hasten: a missed one costs a delay.
 TICK_SECONDS = env.number("PUSHBOARD_TICK_SECONDS", 5, least=0.2, most=60)
 SYNC_SECONDS = env.number("PUSHBOARD_SYNC_SECONDS", 900, least=5, most=86400)
+# How long a worker that died keeps others from its work. Only a delay: what makes a second push
+# impossible is the fence on the row, not the lease.
+LEASE_SECONDS = env.number("PUSHBOARD_LEASE_SECONDS", 180, least=3, most=900)
 
 # --- Salesforce -----------------------------------------------------------------------------
 

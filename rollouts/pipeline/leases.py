@@ -23,7 +23,7 @@ from rollouts.pipeline import clock
 
 def lease_seconds() -> float:
     """Return how long a lease lasts in real seconds; far longer than any step may take."""
-    return float(getattr(settings, "LEASE_SECONDS", 180.0))
+    return float(settings.LEASE_SECONDS)
 
 
 @dataclass(slots=True)

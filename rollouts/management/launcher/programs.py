@@ -82,20 +82,22 @@ def web(port: int) -> Program:
 def worker() -> Program:
     """Two processes that push and sync."""
     return Program(
-        "worker", _celery("worker", "-Q", "act,bulk", "-c", "2", "-n", "work@%h", *_LEAN)
+        "worker",
+        _celery("pushboard", "worker", "-Q", "act,bulk", "-c", "2", "-n", "work@%h", *_LEAN),
     )
 
 
 def watcher() -> Program:
     """One process of its own, so that nothing that hangs elsewhere keeps it from watching."""
     return Program(
-        "watcher", _celery("worker", "-Q", "watch", "--pool", "solo", "-n", "watch@%h", *_LEAN)
+        "watcher",
+        _celery("pushboard", "worker", "-Q", "watch", "--pool", "solo", "-n", "watch@%h", *_LEAN),
     )
 
 
 def beat() -> Program:
     """What rings the bells."""
-    return Program("beat", _celery("beat"))
+    return Program("beat", _celery("pushboard.beat", "beat"))
 
 
 def migrate() -> Program:
@@ -152,11 +154,12 @@ def environment(
         "PUSHBOARD_SF_TIMEOUT": "10",
         "PUSHBOARD_TICK_SECONDS": "1",
         "PUSHBOARD_SYNC_SECONDS": "20",
+        "PUSHBOARD_LEASE_SECONDS": "12",
     }
 
 
-def _celery(*arguments: str) -> tuple[str, ...]:
-    return (_PYTHON, "-m", "celery", "-A", "pushboard", *arguments)
+def _celery(app: str, *arguments: str) -> tuple[str, ...]:
+    return (_PYTHON, "-m", "celery", "-A", app, *arguments)
 
 
 def _valkey_server() -> Path:

@@ -21,6 +21,7 @@ from rollouts.domain.permissions import Permission, Role, roles_with
 from rollouts.domain.permissions import may as allows
 from rollouts.models import Person
 from rollouts.pipeline import clock
+from rollouts.pipeline.deployment import demand_mode
 
 P = ParamSpec("P")
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
@@ -80,6 +81,7 @@ def known(request: HttpRequest) -> Request:
     """Give the request its roles and time, read once."""
     asked = cast("Request", request)
     if getattr(asked, "roles", None) is None:
+        demand_mode()
         person = request.user
         asked.now = clock.now()
         asked.roles = person.roles_at(asked.now) if person.is_authenticated else frozenset()

@@ -5,21 +5,25 @@ from __future__ import annotations
 from celery import shared_task
 
 from rollouts.pipeline import tick as conductor
+from rollouts.pipeline.deployment import demand_mode
 
 
 @shared_task(name="rollouts.tasks.tick", ignore_result=True)
 def tick() -> None:
     """Ring for one pass of the conductor."""
+    demand_mode()
     conductor.tick()
 
 
 @shared_task(name="rollouts.tasks.watch", ignore_result=True)
 def watch() -> None:
     """Ring for one round of the watcher."""
+    demand_mode()
     conductor.watch_all()
 
 
 @shared_task(name="rollouts.tasks.sync", ignore_result=True)
 def sync() -> None:
     """Ring for one reading of all subscribers."""
+    demand_mode()
     conductor.sync_all()

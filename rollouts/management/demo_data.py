@@ -14,6 +14,7 @@ from rollouts.domain.lifecycle import WaveState
 from rollouts.domain.permissions import Role
 from rollouts.models import Connection, Package, Person, RoleGrant, Rollout
 from rollouts.pipeline import approve, clock, plan, tick
+from rollouts.pipeline.deployment import demand_mode
 
 PASSWORD = "pushboard"  # noqa: S105 - simulation only, printed on the screen
 PEOPLE = (
@@ -32,6 +33,7 @@ def prepare(*, with_rollout: bool = True) -> list[str]:
     """Bring the demo's data to where it starts; what is there already stays. Returns the story."""
     if not settings.SIMULATION:
         raise RuntimeError("the demo's people and passwords exist only in simulation mode")
+    demand_mode()
     now = clock.now()
     story = [f"{_people(now)} people"]
     link = _connection()

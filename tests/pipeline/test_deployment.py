@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 
 from rollouts.models import Connection, Deployment
 from rollouts.pipeline.deployment import WrongMode, demand_mode
@@ -23,7 +23,7 @@ def test_the_first_start_writes_the_mode_down() -> None:
     assert Deployment.objects.get().simulation is True
 
 
-def test_a_simulations_data_is_not_opened_in_production(settings: SettingsWrapper) -> None:
+def test_a_simulations_data_is_not_opened_in_production(settings: Any) -> None:
     demand_mode()
     demand_mode.cache_clear()
     settings.SIMULATION = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from rollouts.domain.ids import JOB, ORG, REQUEST, VERSION, BadId, long_id
 from rollouts.domain.ids import PACKAGE as PACKAGE_PREFIX
@@ -114,11 +115,15 @@ def flag(row: Row, field: str) -> bool:
     return bool(value)
 
 
+# The rows of one answer share their package, version or request.
+_known = lru_cache(maxsize=4096)(long_id)
+
+
 def an_id(row: Row, field: str, prefix: str = "") -> str:
     """Return an id with 18 characters."""
     raw = text(row, field)
     try:
-        return long_id(raw, prefix=prefix, what=field)
+        return _known(raw, prefix=prefix)
     except BadId:
         raise _unknown(field, raw) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +12,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from rollouts.salesforce import transport as module
 from rollouts.salesforce.hosts import HostRefused, Hosts
@@ -104,6 +110,61 @@ def test_a_handshake_that_is_cut_means_nothing_left(monkeypatch: pytest.MonkeyPa
         with pytest.raises(requests.ConnectionError):
             transport.session().post("https://example.my.salesforce.com/", data="x")
         assert not transport.left
+
+
+def certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """Make a certificate that signs itself; return it, and it with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    ).public_bytes(Encoding.PEM)
+    public, both = folder / "public.test.pem", folder / "both.test.pem"
+    public.write_bytes(made)
+    both.write_bytes(made + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return public, both
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_ca_bundle_decides_who_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    host = "example.my.salesforce.com"
+    public, both = certificate(tmp_path, host)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+
+    def encrypted(server: FaultServer) -> Behaviour:
+        def behave(connection: socket.socket) -> None:
+            with context.wrap_socket(connection, server_side=True) as wrapped:
+                server.answer_all(wrapped)
+
+        return behave
+
+    with serving(encrypted) as server:
+        real = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: real("127.0.0.1", server.port, 0, 1)
+        )
+        transport = Transport(
+            Hosts(), timeout=1, now=lambda: NOW, ca_bundle=str(public) if trusted else ""
+        )
+        if trusted:
+            assert transport.session().post(f"https://{host}/", data="x").json() == {}
+        else:
+            with pytest.raises(requests.exceptions.SSLError):
+                transport.session().post(f"https://{host}/", data="x")
+        assert transport.left is trusted
+        assert len(server.requests) == int(trusted)
+        transport.session().close()
 
 
 def silent(server: FaultServer) -> Behaviour:

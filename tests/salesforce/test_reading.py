@@ -1,4 +1,4 @@
-"""What exactly is asked and sent, and what is made of the answers."""
+"""What exactly is asked, and what is made of the answers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from rollouts.domain.ids import BadId, long_id
+from rollouts.domain.ids import long_id
 from rollouts.salesforce.errors import Refused, TryAgain, Unknown
 from rollouts.salesforce.gateway import (
-    Added,
     Gateway,
     Identity,
     SfError,
@@ -21,64 +20,25 @@ from rollouts.salesforce.gateway import (
     SfSubscriber,
     SfVersion,
 )
-from rollouts.salesforce.soql import BadQuery
-from tests.salesforce.scripted import NOW, ORG, USER, ScriptedOrg, gateway_to, page, problem
-
-PACKAGE = long_id("033000000000001")
-OTHER_PACKAGE = long_id("033000000000002")
-VERSION = long_id("04t000000000001")
-REQUEST = long_id("0DV000000000001")
-OTHER_REQUEST = long_id("0DV000000000002")
-JOB = long_id("0DX000000000001")
-OTHER_ORG = long_id("00D000000000002")
-LATER = "/services/data/v67.0/query/01g000000000001-2000"
-
-
-def subscriber(**changes: Any) -> dict[str, Any]:
-    return {
-        "attributes": {"type": "PackageSubscriber"},
-        "OrgKey": ORG[:15],
-        "OrgName": "Acme",
-        "OrgStatus": "Active",
-        "OrgType": "Production",
-        "InstanceName": "NA139",
-        "ParentOrg": None,
-        "MetadataPackageId": PACKAGE,
-        "MetadataPackageVersionId": VERSION,
-        "InstalledStatus": "i",
-        "CustomUpgradeType": "None",
-        "HasRestrictionEnabled": False,
-        "SystemModstamp": "2026-11-16T01:00:00.000+0000",
-    } | changes
-
-
-def request(status: str = "Created", **changes: Any) -> dict[str, Any]:
-    return {
-        "Id": REQUEST,
-        "PackageVersionId": VERSION,
-        "PackageVersion": {"MetadataPackageId": PACKAGE},
-        "Status": status,
-        "ScheduledStartTime": "2026-11-16T01:00:00.000+0000",
-    } | changes
-
-
-def job(status: str = "Created", **changes: Any) -> dict[str, Any]:
-    return {
-        "Id": JOB,
-        "PackagePushRequestId": REQUEST,
-        "SubscriberOrganizationKey": ORG[:15],
-        "Status": status,
-        "StartTime": None,
-        "EndTime": None,
-    } | changes
+from tests.salesforce.given import (
+    JOB,
+    LATER,
+    OTHER_ORG,
+    OTHER_PACKAGE,
+    OTHER_REQUEST,
+    PACKAGE,
+    REQUEST,
+    VERSION,
+    job,
+    request,
+    subscriber,
+)
+from tests.salesforce.scripted import NOW, ORG, ScriptedOrg, gateway_to, page, problem
 
 
 def test_the_gateway_is_a_gateway() -> None:
     gateway: Gateway = gateway_to(ScriptedOrg())
     assert gateway.writes_allowed
-
-
-# --- reading ------------------------------------------------------------------------------------
 
 
 def test_who_we_are() -> None:
@@ -301,12 +261,22 @@ def test_a_status_nobody_knows_is_never_guessed(word: Any) -> None:
         {"ScheduledStartTime": "tomorrow"},
         {"ScheduledStartTime": "2026-11-16T01:00:00"},
         {"ScheduledStartTime": 5},
+        {"Status": 5},
     ],
 )
 def test_a_row_that_can_not_be_read_is_not_guessed(changes: dict[str, Any]) -> None:
     org = ScriptedOrg(script=[page(request(**changes))])
     with pytest.raises(Unknown):
         gateway_to(org).request(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"MajorVersion": "4"}, {"MinorVersion": True}, {"IsDeprecated": 1}]
+)
+def test_a_version_that_can_not_be_read_is_not_guessed(changes: dict[str, Any]) -> None:
+    row = {"Id": VERSION, "MetadataPackageId": PACKAGE} | changes
+    with pytest.raises(Unknown):
+        gateway_to(ScriptedOrg(script=[page(row)])).versions(PACKAGE)
 
 
 def test_a_request_that_is_not_there() -> None:
@@ -393,132 +363,6 @@ def test_errors_of_a_request() -> None:
             "",
         )
     ]
-
-
-# --- writing ------------------------------------------------------------------------------------
-
-
-def test_a_create_says_version_and_start_and_nothing_else() -> None:
-    org = ScriptedOrg(script=[(201, {"id": REQUEST[:15], "success": True, "errors": []})])
-    assert gateway_to(org).create_request(VERSION[:15], NOW) == REQUEST
-    (call,) = org.calls
-    assert (call.method, call.path) == (
-        "POST",
-        "/services/data/v67.0/sobjects/PackagePushRequest/",
-    )
-    assert call.json == {
-        "PackageVersionId": VERSION,
-        "ScheduledStartTime": "2026-11-16T01:00:00Z",
-    }
-
-
-def test_a_create_that_salesforce_calls_no_success_is_refused() -> None:
-    body = {
-        "success": False,
-        "errors": [{"statusCode": "INVALID_INPUT", "message": "not reviewed"}],
-    }
-    with pytest.raises(Refused, match="not reviewed"):
-        gateway_to(ScriptedOrg(script=[(201, body)])).create_request(VERSION, NOW)
-
-
-@pytest.mark.parametrize("answer", [{"id": "0DX000000000001"}, {"id": 5}, {"success": True}])
-def test_a_create_without_a_readable_id_is_unknown(answer: dict[str, Any]) -> None:
-    with pytest.raises(Unknown):
-        gateway_to(ScriptedOrg(script=[(201, answer)])).create_request(VERSION, NOW)
-
-
-def test_each_added_org_has_an_outcome_of_its_own() -> None:
-    orgs = [long_id(f"00D{number:012d}") for number in range(6)]
-
-    def failure(code: str, message: str = "m") -> dict[str, Any]:
-        return {"success": False, "errors": [{"statusCode": code, "message": message}]}
-
-    org = ScriptedOrg(
-        script=[
-            (
-                200,
-                [
-                    {"success": True, "id": JOB, "errors": []},
-                    failure("DUPLICATE_VALUE"),
-                    failure("UNABLE_TO_LOCK_ROW"),
-                    failure("INVALID_OPERATION", "not eligible"),
-                    failure("WHATEVER", "Something bad has happened. Please try again."),
-                    {"success": False, "errors": []},
-                ],
-            )
-        ]
-    )
-    assert gateway_to(org).add_jobs(REQUEST, orgs) == Added(
-        accepted=2,
-        refused={
-            orgs[3]: ("INVALID_OPERATION", "not eligible"),
-            orgs[5]: ("UNKNOWN_REFUSAL", ""),
-        },
-        again={
-            orgs[2]: ("UNABLE_TO_LOCK_ROW", "m"),
-            orgs[4]: ("WHATEVER", "Something bad has happened. Please try again."),
-        },
-    )
-    (call,) = org.calls
-    assert (call.method, call.path) == ("POST", "/services/data/v67.0/composite/sobjects")
-    assert call.json["allOrNone"] is False
-    assert call.json["records"][0] == {
-        "attributes": {"type": "PackagePushJob"},
-        "PackagePushRequestId": REQUEST,
-        "SubscriberOrganizationKey": "00D000000000000",
-    }
-
-
-def test_an_org_in_two_spellings_is_added_once() -> None:
-    org = ScriptedOrg(script=[(200, [{"success": True}])])
-    assert gateway_to(org).add_jobs(REQUEST, [ORG, ORG[:15]]).accepted == 1
-    assert len(org.calls[0].json["records"]) == 1
-
-
-@pytest.mark.parametrize("answer", [[], [{"success": True}] * 2, [{}], [None], {"success": True}])
-def test_results_that_do_not_match_the_orgs_are_unknown(answer: Any) -> None:
-    with pytest.raises(Unknown):
-        gateway_to(ScriptedOrg(script=[(200, answer)])).add_jobs(REQUEST, [ORG])
-
-
-def test_at_most_200_orgs_at_once() -> None:
-    org = ScriptedOrg()
-    orgs = [long_id(f"00D{number:012d}") for number in range(201)]
-    with pytest.raises(ValueError, match="201 orgs"):
-        gateway_to(org).add_jobs(REQUEST, orgs)
-    assert gateway_to(org).add_jobs(REQUEST, []) == Added(0)
-    assert org.seen == []
-
-
-@pytest.mark.parametrize(("act", "status"), [("arm", "Pending"), ("cancel", "Canceled")])
-def test_arming_and_cancelling_say_the_status_and_nothing_else(act: str, status: str) -> None:
-    org = ScriptedOrg(script=[(204, "")])
-    getattr(gateway_to(org), act)(REQUEST)
-    (call,) = org.calls
-    assert (call.method, call.path) == (
-        "PATCH",
-        f"/services/data/v67.0/sobjects/PackagePushRequest/{REQUEST}",
-    )
-    assert call.body == f'{{"Status": "{status}"}}'
-
-
-def test_mistakes_of_ours_are_found_before_anything_is_sent() -> None:
-    org = ScriptedOrg()
-    gateway = gateway_to(org)
-    with pytest.raises(BadId):
-        gateway.arm(JOB)
-    with pytest.raises(BadId):
-        gateway.create_request("x' OR Id != '", NOW)
-    with pytest.raises(BadId):
-        gateway.add_jobs(REQUEST, [USER])
-    with pytest.raises(BadQuery):
-        gateway.create_request(VERSION, NOW.replace(microsecond=5))
-    with pytest.raises(BadQuery):
-        gateway.requests_starting(VERSION, NOW.replace(tzinfo=None))
-    assert org.seen == []
-
-
-# --- in passing ---------------------------------------------------------------------------------
 
 
 def test_budget_and_drift_come_with_every_answer() -> None:

@@ -6,6 +6,8 @@ tick, ringing twice costs nothing. Every setting below follows from that.
 
 from __future__ import annotations
 
+import gc
+import logging.config
 import os
 from typing import Any
 
@@ -99,6 +101,13 @@ app.set_default()
 app.autodiscover_tasks()
 
 
+@signals.worker_init.connect
+def _share_memory_with_the_pool(**_: object) -> None:
+    """Keep the collector off what is loaded by now: its marks would copy every shared page."""
+    gc.collect()
+    gc.freeze()
+
+
 @signals.worker_process_init.connect
 def _end_with_the_worker(**_: object) -> None:
     """A pool process must not go on pushing for a worker that was killed and started again."""
@@ -108,6 +117,4 @@ def _end_with_the_worker(**_: object) -> None:
 @signals.setup_logging.connect
 def _keep_our_logging(**_: object) -> None:
     """Celery configures no logging of its own when this signal has a receiver."""
-    from django.utils.log import configure_logging
-
-    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    logging.config.dictConfig(settings.LOGGING)

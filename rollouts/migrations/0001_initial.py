@@ -1253,7 +1253,7 @@ class Migration(migrations.Migration):
             model_name="attempt",
             constraint=models.UniqueConstraint(
                 condition=models.Q(
-                    ("state__in", ["in_progress", "reserved", "stuck", "queued", "submitted"])
+                    ("state__in", ["in_progress", "queued", "reserved", "stuck", "submitted"])
                 ),
                 fields=("org",),
                 name="one_live_attempt_per_org",

@@ -22,7 +22,8 @@ from rollouts.models.orgs import Org
 from rollouts.models.review import FrozenList, FrozenOrg
 from rollouts.models.rollout import Target, Wave
 
-_LIVE = [state.value for state in ATTEMPT_LIVE]
+# Sorted, since a set has no order and a migration would be found wanting every other time.
+_LIVE = sorted(state.value for state in ATTEMPT_LIVE)
 _BATCH_STATES = [state.value for state in BatchState]
 _ATTEMPT_STATES = [state.value for state in AttemptState]
 

@@ -266,9 +266,9 @@ def test_the_reached_time_is_written_down_while_running(places: Places) -> None:
 
 
 def test_a_step_that_fails_shows_its_last_words(places: Places) -> None:
-    wordy = Program("migrate", (sys.executable, "-c", "raise SystemExit('no such table')"))
+    wordy = Program("prepare", (sys.executable, "-c", "raise SystemExit('no such table')"))
 
-    with pytest.raises(Trouble, match=r"(?s)'migrate' failed:.*no such table.*RESET=1"):
+    with pytest.raises(Trouble, match=r"(?s)'prepare' failed:.*no such table.*RESET=1"):
         supervisor(places).run_to_end(wordy)
 
 

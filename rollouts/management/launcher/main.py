@@ -89,21 +89,16 @@ def bring_up(
         Trouble: one of them does not come up.
         Stop: somebody lost patience.
     """
-    own_broker = not programs.broker_is_configured(os.environ)
-    with terminal.step("broker (Valkey) and database"):
-        if own_broker:
+    if not programs.broker_is_configured(os.environ):
+        with terminal.step("broker"):
             supervisor.start(programs.broker(here, taken["broker"]))
-        # Its first start invents a few thousand orgs; meanwhile the tables are made.
-        supervisor.start(programs.simulator(here, asked, taken["simulator"]))
-        supervisor.run_to_end(programs.migrate())
-        if own_broker:
             supervisor.wait_for("broker")
-    with terminal.step("simulated Salesforce"):
-        supervisor.wait_for("simulator")
+    # Its first start invents a few thousand orgs; meanwhile tables are made and the web loads.
+    supervisor.start(programs.simulator(here, asked, taken["simulator"]))
     supervisor.start(programs.web(asked.port))
-    with terminal.step("people, first sync, first rollout"):
+    with terminal.step("simulated Salesforce, database, first rollout"):
         supervisor.run_to_end(programs.prepare())
-    for program in (programs.worker(), programs.watcher(), programs.beat()):
-        supervisor.start(program)
     with terminal.step("web pages"):
         supervisor.wait_for("web")
+    for program in (programs.worker(), programs.watcher(), programs.beat()):
+        supervisor.start(program)

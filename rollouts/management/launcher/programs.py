@@ -100,14 +100,9 @@ def beat() -> Program:
     return Program("beat", _celery("pushboard.beat", "beat"))
 
 
-def migrate() -> Program:
-    """Bring the database to this version; ends by itself."""
-    return Program("migrate", (_PYTHON, _MANAGE, "migrate", "--no-input", "--verbosity", "1"))
-
-
 def prepare() -> Program:
-    """People, connection, first sync and first rollout, unless they are there; ends by itself."""
-    return Program("prepare", (_PYTHON, _MANAGE, "prepare_demo"))
+    """Tables, people, connection, first sync and first rollout, unless they are there; ends."""
+    return Program("prepare", (_PYTHON, _MANAGE, "begin_demo"))
 
 
 def environment(

@@ -38,7 +38,7 @@ def step(words: str) -> Iterator[None]:
     """Say how long a step of the start took, once it is done."""
     began = time.monotonic()
     yield
-    say(f"  {words:<44} {time.monotonic() - began:5.1f} s")
+    say(f"  {words:<46} {time.monotonic() - began:5.1f} s")
 
 
 def welcome(address: str, options: Options, places: Places, seconds: float) -> None:

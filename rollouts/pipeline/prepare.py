@@ -19,7 +19,7 @@ from rollouts.pipeline import clock, doubt, timing
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
 from rollouts.pipeline.shifts import drop_attempts, set_targets
-from rollouts.pipeline.transitions import Overtaken, move_batch, record
+from rollouts.pipeline.transitions import Overtaken, move_batch, record, shift_attempt
 from rollouts.salesforce.errors import Refused, TryAgain, Unknown
 from rollouts.salesforce.gateway import Added, Gateway, SfStatus
 
@@ -316,8 +316,7 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
                 attempts[job.org].sf_id = job.id
                 attempts[job.org].sf_status = job.status.value
                 attempts[job.org].sf_as_of = now
-                attempts[job.org].state = AttemptState.SUBMITTED.value
-                attempts[job.org].moved_at = now
+                shift_attempt(attempts[job.org], AttemptState.SUBMITTED, now)
             Attempt.objects.bulk_update(
                 attempts.values(),
                 ["sf_id", "sf_status", "sf_as_of", "state", "moved_at"],

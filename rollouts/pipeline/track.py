@@ -23,7 +23,7 @@ from rollouts.domain.lifecycle import (
 from rollouts.models import Attempt, Batch, PushError, Rollout
 from rollouts.pipeline import clock
 from rollouts.pipeline.shifts import set_targets
-from rollouts.pipeline.transitions import Overtaken, move_batch, record, touch
+from rollouts.pipeline.transitions import Overtaken, move_batch, record, shift_attempt, touch
 from rollouts.salesforce.gateway import Gateway, SfError, SfJob, SfRequest, SfStatus
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
@@ -156,8 +156,7 @@ def _take_over(attempt: Attempt, job: SfJob, reading: Reading) -> bool:
     attempt.ended_at = job.ended or attempt.ended_at
     if attempt.state == to.value:
         return False
-    attempt.state = to.value
-    attempt.moved_at = reading.as_of
+    shift_attempt(attempt, to, reading.as_of)
     if to is AttemptState.FAILED:
         _explain(attempt, reading.errors.get(job.id, []))
     elif to is AttemptState.CANCELED:

@@ -12,6 +12,7 @@ from rollouts.domain.lifecycle import (
     BATCH_MOVES,
     ROLLOUT_MOVES,
     WAVE_MOVES,
+    AttemptState,
     BatchState,
     IllegalMove,
     RolloutState,
@@ -19,7 +20,7 @@ from rollouts.domain.lifecycle import (
     find_move,
 )
 from rollouts.domain.permissions import Permission, may
-from rollouts.models import SYSTEM, Batch, ChainHead, Event, Person, Rollout, Wave
+from rollouts.models import SYSTEM, Attempt, Batch, ChainHead, Event, Person, Rollout, Wave
 
 
 class Refusal(Exception):
@@ -192,6 +193,16 @@ def move_batch(
     )
 
 
+def shift_attempt(attempt: Attempt, to: AttemptState, at: datetime) -> None:
+    """Put an attempt where Salesforce's word has moved it; the caller stores it with its read.
+
+    Attempts move by the hundred in one read, so they have no line of history each: their batch
+    gets one line that names them all.
+    """
+    attempt.state = to.value
+    attempt.moved_at = at
+
+
 def _guarded(model: type[Rollout | Wave], pk: int, before: str, **values: Any) -> None:
     """Claim by guarded update: one row changed means it is ours."""
     if model.objects.filter(pk=pk, state=before).update(**values) != 1:
@@ -208,5 +219,6 @@ __all__ = [
     "move_rollout",
     "move_wave",
     "record",
+    "shift_attempt",
     "touch",
 ]

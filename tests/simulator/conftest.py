@@ -24,7 +24,9 @@ def build(clock: StoppedClock) -> Iterator[Build]:
     """Make a simulator with given options and sign in."""
     made: list[Simulator] = []
 
-    def make(orgs: int = 120, seed: int = 7, unknowns: Unknowns | None = None, **how: Any) -> Caller:
+    def make(
+        orgs: int = 120, seed: int = 7, unknowns: Unknowns | None = None, **how: Any
+    ) -> Caller:
         how.setdefault("failure_rate", 0.0)
         options = Options(unknowns=unknowns or Unknowns(), **how)
         simulator = Simulator(seed=seed, orgs=orgs, clock=clock, options=options)

@@ -1,5 +1,7 @@
 """A push from its creation to its end, and every way in which it is refused."""
 
+# ruff: noqa: S608 - these are SOQL texts, and each must arrive as it is written
+
 from __future__ import annotations
 
 import pytest
@@ -149,9 +151,7 @@ def test_the_version_with_the_defect_fails_in_a_quarter_of_sandboxes(
     counts = org.job_counts(request_id)
 
     assert 0.15 < counts["Failed"] / len(sandboxes) < 0.35
-    failed_types = org.rows(
-        "SELECT ErrorType, COUNT(Id) FROM PackagePushError GROUP BY ErrorType"
-    )
+    failed_types = org.rows("SELECT ErrorType, COUNT(Id) FROM PackagePushError GROUP BY ErrorType")
     assert failed_types == [{"ErrorType": "ApexTestFailure", "expr0": counts["Failed"]}]
 
 
@@ -361,7 +361,9 @@ def test_the_unknowns_can_be_answered_the_other_way(build: Build, clock: Stopped
     assert org.job_counts(request_id) == {}
     clock.pass_(minutes=2)
     assert org.job_counts(request_id) == {"Pending": 3}
-    [row] = org.rows("SELECT CreatedDate, CreatedBy.Name, ScheduledStartTime FROM PackagePushRequest")
+    [row] = org.rows(
+        "SELECT CreatedDate, CreatedBy.Name, ScheduledStartTime FROM PackagePushRequest"
+    )
     assert row["ScheduledStartTime"] == "2026-03-02T09:07:00.000+0000"
     path = f"sobjects/PackagePushRequest/{request_id}"
     assert org.send("PATCH", path, {"ScheduledStartTime": clock.iso()}).status == 204

@@ -20,11 +20,12 @@ from rollouts.domain.lifecycle import (
     TargetState,
     WaveState,
 )
+from rollouts.domain.permissions import Permission
 from rollouts.models import Attempt, Batch, Rollout, Wave
 from rollouts.pipeline import clock, doubt, holds, timing
+from rollouts.pipeline.dropouts import leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
-from rollouts.pipeline.shifts import set_targets
 from rollouts.pipeline.transitions import move_batch
 from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain, Unknown
 from rollouts.salesforce.gateway import Gateway, SfStatus
@@ -112,11 +113,16 @@ def _mark_lost(batch: Batch, live: LiveReads) -> None:
         TargetState.ALREADY_CURRENT.value: "has this version or a newer one already",
         TargetState.EXCLUDED.value: "blocked, inactive or on an unknown version",
     }
-    for org, state in live.not_pushable:
-        targets = batch.attempts.filter(org__key=org, state__in=_LIVE).values_list(
-            "target_id", flat=True
-        )
-        set_targets(targets, TargetState(state), why[state])
+    keys = dict(live.not_pushable)
+    targets = batch.attempts.filter(org__key__in=keys, state__in=_LIVE)
+    leave_out(
+        batch.wave,
+        [
+            (pk, TargetState(keys[org]), why[keys[org]])
+            for pk, org in targets.values_list("target_id", "org__key")
+        ],
+        now=live.read_at,
+    )
 
 
 @transaction.atomic
@@ -146,7 +152,13 @@ def _facts(
     rollout: Rollout, wave: Wave, fresh: Batch, epoch: int, gateway: Gateway, now: datetime
 ) -> ArmFacts:
     frozen = fresh.list
-    approvals = list(frozen.approvals.standing())
+    # An approval counts while its giver may still give it: roles are read here, not remembered.
+    approvals = [
+        approval
+        for approval in frozen.approvals.standing().select_related("person")
+        if approval.person.may_at(Permission.APPROVE, now)
+        and approval.person_id not in (rollout.author_id, frozen.frozen_by_id)
+    ]
     attempts = list(fresh.attempts.filter(state__in=_LIVE).select_related("org", "approved"))
     astray = [a.org.key for a in attempts if a.approved.list_id != frozen.pk]
     elsewhere = (

@@ -22,8 +22,9 @@ from rollouts.domain.lifecycle import (
 from rollouts.domain.policy import Policy, WaveKind
 from rollouts.models import Attempt, Batch, Rollout, Target, Wave
 from rollouts.pipeline import approve, halting, holds
+from rollouts.pipeline.dropouts import hold_for_review
 from rollouts.pipeline.prepare import reserve
-from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave, record
+from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 _SUCCESS = (AttemptState.SUCCEEDED.value, AttemptState.CONFIRMED.value)
@@ -190,7 +191,7 @@ def _do(rollout: Rollout, action: Action, now: datetime) -> None:
 def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> None:
     match action.do:
         case Do.REVIEW:
-            _review(wave, action.because, now)
+            hold_for_review(wave, action.because, now)
         case Do.LAPSE:
             approve.lapse(wave, now=now)
         case Do.SKIP:
@@ -213,15 +214,6 @@ def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> Non
             )
         case Do.PASS:
             move_wave(wave, WaveState.PASSED, now=now, because=action.because, passed_at=now)
-
-
-@transaction.atomic
-def _review(wave: Wave, reason: str, now: datetime) -> None:
-    if Wave.objects.filter(pk=wave.pk, review="").update(review=reason):
-        record(
-            "review_wave", f"wave {wave.number}",
-            now=now, rollout=wave.rollout, wave=wave, reason=reason,
-        )  # fmt: skip
 
 
 @transaction.atomic

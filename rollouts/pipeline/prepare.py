@@ -16,10 +16,11 @@ from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import ATTEMPT_LIVE, AttemptState, BatchState, TargetState
 from rollouts.models import Attempt, Batch, FrozenOrg, Installation, Target, Wave
 from rollouts.pipeline import clock, doubt, timing
+from rollouts.pipeline.dropouts import hold_for_review, leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
 from rollouts.pipeline.shifts import drop_attempts, set_targets
-from rollouts.pipeline.transitions import Overtaken, move_batch, record, shift_attempt
+from rollouts.pipeline.transitions import Overtaken, move_batch, shift_attempt
 from rollouts.salesforce.errors import Refused, TryAgain, Unknown
 from rollouts.salesforce.gateway import Added, Gateway, SfStatus
 
@@ -104,20 +105,21 @@ def _still_wanted(wave: Wave, targets: list[Target], now: datetime) -> list[Targ
         .exclude(org__exclusions__until__lte=now)
         .values_list("pk", flat=True)
     )
-    still = []
+    still: list[Target] = []
+    lost: list[tuple[int, TargetState, str]] = []
     for target in targets:
         row = seen.get(target.org_id)
         if row is None or row.gone_at:
-            set_targets([target.pk], TargetState.GONE, "the package is no longer installed")
+            lost.append((target.pk, TargetState.GONE, "the package is no longer installed"))
         elif row.version.number >= version.number:
-            set_targets(
-                [target.pk], TargetState.ALREADY_CURRENT, f"has {row.version.label} already"
-            )
+            why = f"has {row.version.label} already"
+            lost.append((target.pk, TargetState.ALREADY_CURRENT, why))
         elif row.blocked or not row.org.is_active or target.pk in held:
             why = "the customer blocks pushes" if row.blocked else "inactive or excluded"
-            set_targets([target.pk], TargetState.EXCLUDED, why)
+            lost.append((target.pk, TargetState.EXCLUDED, why))
         else:
             still.append(target)
+    leave_out(wave, lost, now=now)
     return still
 
 
@@ -148,7 +150,8 @@ def create(claim: Claim, gateway: Gateway, now: datetime) -> None:
     except Refused as refused:
         drop_attempts(batch, f"Salesforce refused the request: {refused}", now)
         move_batch(batch, BatchState.ABANDONED, now=now, because=f"Salesforce refused: {refused}")
-        _hold_wave(batch, f"Salesforce refuses to create a push request: {refused}", now)
+        why = f"Salesforce refuses to create a push request: {refused}"
+        hold_for_review(batch.wave, why, now)
         return
     except Unknown:
         return
@@ -245,42 +248,17 @@ def fill(claim: Claim, gateway: Gateway, now: datetime) -> None:
 def _leave_refused_out(
     batch: Batch, attempts: dict[str, Attempt], added: Added, now: datetime
 ) -> None:
-    """Take refused orgs out with Salesforce's own words; many of them hold the wave."""
+    """Take refused orgs out with Salesforce's own words."""
+    lost: list[tuple[int, TargetState, str]] = []
     for org, (code, message) in added.refused.items():
         attempt = attempts[org]
         reason = f"refused by Salesforce: {message} ({code})"[:400]
         Attempt.objects.filter(pk=attempt.pk, state=AttemptState.RESERVED.value).update(
             state=AttemptState.CANCELED.value, reason=reason, moved_at=now
         )
-        set_targets([attempt.target_id], TargetState.EXCLUDED, reason)
-    if not added.refused:
-        return
-    record(
-        "orgs_refused",
-        f"wave {batch.wave.number} batch {batch.number}",
-        now=now,
-        rollout=batch.wave.rollout,
-        wave=batch.wave,
-        reason=f"Salesforce refused {len(added.refused)} orgs",
-        digest=batch.list.digest,
-        detail={"orgs": {org: list(why) for org, why in added.refused.items()}},
-    )
-    out = batch.wave.targets.filter(state=TargetState.EXCLUDED.value).count()
-    limit = batch.wave.rollout.policy.drop_percent
-    if 100 * out > limit * batch.wave.targets.count():
-        _hold_wave(batch, f"{out} orgs dropped out of the wave, over {limit:g} %", now)
-
-
-def _hold_wave(batch: Batch, reason: str, now: datetime) -> None:
-    if Wave.objects.filter(pk=batch.wave_id, review="").update(review=reason):
-        record(
-            "review_wave",
-            f"wave {batch.wave.number}",
-            now=now,
-            rollout=batch.wave.rollout,
-            wave=batch.wave,
-            reason=reason,
-        )
+        lost.append((attempt.target_id, TargetState.EXCLUDED, reason))
+    orgs = {org: list(why) for org, why in added.refused.items()}
+    leave_out(batch.wave, lost, now=now, detail={"orgs": orgs})
 
 
 def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:

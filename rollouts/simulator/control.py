@@ -233,7 +233,7 @@ def _number(text: str, name: str) -> int:
 
 def _body(request: Request) -> dict[str, object]:
     # A page in a browser can't send this content type across origins without asking first.
-    if request.body and not request.header("Content-Type").startswith("application/json"):
+    if not request.header("Content-Type").lower().startswith("application/json"):
         raise _bad("The simulator's control face takes application/json.")
     try:
         body = json.loads(request.body or b"{}")

@@ -157,9 +157,11 @@ def _drawn(work: Work, call: str) -> Fault | None:
     for kind, weight in _DRAWN.items():
         reached += weight
         if drawn < reached:
-            if call == "token" and kind in (FaultKind.EXPIRED_SESSION, FaultKind.REFUSE):
-                kind = FaultKind.ERROR_BEFORE  # a login has no session, nor REST's errors
-            return Fault(kind, seconds=work.options.fault_hang_seconds)
+            # A login has no session that could expire, nor REST's errors.
+            odd = call == "token" and kind in (FaultKind.EXPIRED_SESSION, FaultKind.REFUSE)
+            return Fault(
+                FaultKind.ERROR_BEFORE if odd else kind, seconds=work.options.fault_hang_seconds
+            )
     raise AssertionError
 
 

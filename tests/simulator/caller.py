@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from rollouts.simulator import Request, Response, Simulator
 
@@ -86,7 +86,7 @@ class Caller:
     # --- queries ----------------------------------------------------------------------------
 
     def ask(self, soql: str, headers: dict[str, str] | None = None) -> Reply:
-        return self.send("GET", f"query/?q={quote(soql)}", headers=headers)
+        return self.send("GET", f"query/?q={quote_plus(soql, safe='=')}", headers=headers)
 
     def rows(self, soql: str) -> list[dict[str, Any]]:
         """All records over all pages, without their attributes."""

@@ -316,6 +316,20 @@ def test_awkward_names_are_found_exactly_and_by_pattern(build: Build) -> None:
     assert set(org.column(soql.format("LIKE 'ünïcödé%'"))) == {"Ünïcödé Ñandú Łódź Đặng Øresund"}
 
 
+def test_extremes_are_answered_too(org: Caller) -> None:
+    chain = " OR ".join(["Id=null"] * 1_000)
+    assert org.rows(f"SELECT Id FROM PackagePushJob WHERE {chain}") == []
+    for where, code in (
+        ("MajorVersion = 99999999999999999999", "INVALID_FIELD"),
+        ("MajorVersion = 4.0", "INVALID_FIELD"),
+        ("Name = '\\ud800'", "MALFORMED_QUERY"),
+        ("Name != null LIMIT 99999999999999999999", "MALFORMED_QUERY"),
+    ):
+        reply = org.ask(f"SELECT Id FROM MetadataPackageVersion WHERE {where}")
+        assert reply.error == (400, code), where
+    assert org.rows("SELECT Id FROM MetadataPackageVersion WHERE Name = 'a\\u0000b'") == []
+
+
 def test_depth_has_an_end(org: Caller) -> None:
     deep = "(" * 300 + "Status = 'x'" + ")" * 300
     reply = org.ask(f"SELECT Id FROM PackagePushJob WHERE {deep}")

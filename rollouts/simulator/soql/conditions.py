@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rollouts.simulator.ids import BadId, long_id
 from rollouts.simulator.refusals import Refusal
@@ -18,6 +19,8 @@ _WANTED = {
     Kind.DATETIME: LiteralKind.DATETIME,
 }
 
+_LARGEST_INT: Final = 2**31 - 1
+
 Value = str | int | float | None
 
 
@@ -30,7 +33,15 @@ def condition_sql(condition: Condition, scope: Scope, values: list[Value]) -> st
         # SOQL has two truth values: what isn't true is false, also about nothing.
         return f"NOT COALESCE({inner}, 0)"
     parts = [condition_sql(part, scope, values) for part in condition.conditions]
-    return "(" + f" {condition.word.upper()} ".join(parts) + ")"
+    return _balanced(parts, condition.word.upper())
+
+
+def _balanced(parts: list[str], word: str) -> str:
+    """A long chain as a shallow tree: SQLite bounds the depth of an expression, not its length."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return f"({_balanced(parts[:middle], word)} {word} {_balanced(parts[middle:], word)})"
 
 
 def _comparison(comparison: Comparison, scope: Scope, values: list[Value]) -> str:
@@ -104,7 +115,9 @@ def _value(column: Column, literal: Literal, scope: Scope) -> Value:
                 "INVALID_QUERY_FILTER_OPERATOR",
                 pointed(scope.text, literal.at, f"invalid ID field: {literal.value}"),
             ) from None
-    if kind is Kind.INT and isinstance(literal.value, float):
+    if kind is Kind.INT and not (
+        isinstance(literal.value, int) and abs(literal.value) <= _LARGEST_INT
+    ):
         raise _bad_criterion(column, literal, scope)
     return literal.value
 

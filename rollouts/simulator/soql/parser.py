@@ -36,6 +36,7 @@ from .tree import (
 Item = TypeVar("Item")
 
 DEEPEST_NESTING: Final = 50
+LONGEST_NUMBER: Final = 9  # digits of LIMIT and OFFSET
 _OPERATORS: Final = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 # fmt: off
 _KEYWORDS: Final = frozenset({
@@ -189,7 +190,8 @@ class _Reader:
 
     def _whole_number(self) -> int:
         token = self._take()
-        if token.kind is not TokenKind.NUMBER or not token.text.isdecimal():
+        digits = token.kind is TokenKind.NUMBER and token.text.isdecimal()
+        if not digits or len(token.text) > LONGEST_NUMBER:
             raise self._unexpected(token)
         return int(token.text)
 

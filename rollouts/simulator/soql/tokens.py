@@ -112,6 +112,8 @@ def string_value(text: str, token: Token) -> tuple[str, str]:
         escape = match[1]
         if escape.startswith("u") and len(escape) > 1:
             meant = chr(int(escape[1:], 16))
+            if "\ud800" <= meant <= "\udfff":
+                raise malformed(text, token.at, "Illegal string escape in query")
         elif escape in _ESCAPES:
             meant = _ESCAPES[escape]
         else:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -155,10 +156,15 @@ def install(pip: list[str], lock: str) -> str | None:
     )
     progress = Progress(total)
     lines: list[str] = []
-    for line in process.stdout or ():
-        lines.append(line.rstrip())
-        progress.hear(line)
-    progress.end()
+    try:
+        for line in process.stdout or ():
+            lines.append(line.rstrip())
+            progress.hear(line)
+    finally:
+        progress.end()
+        # Reached early only when somebody stops us; pip must not go on filling the folder alone.
+        if sys.exc_info()[0]:
+            process.terminate()
     if process.wait() == 0:
         return None
     errors = [line for line in lines if line.startswith("ERROR")] or lines[-3:]
@@ -217,4 +223,8 @@ class Progress:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("Stopped. The next start makes the environment anew.")

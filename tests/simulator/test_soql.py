@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollouts.simulator import Options, Simulator
 from rollouts.simulator.refusals import Refusal
 from rollouts.simulator.soql.parser import parse_query
 from rollouts.simulator.soql.tree import Comparison
@@ -21,6 +23,19 @@ from .conftest import Build
 JOB = "PackagePushJob"
 REQUEST = "PackagePushRequest"
 ERROR = "PackagePushError"
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Simulator]:
+    """One org for all who only read."""
+    simulator = Simulator(orgs=120, clock=StoppedClock(), options=Options(failure_rate=0))
+    yield simulator
+    simulator.close()
+
+
+@pytest.fixture
+def org(fleet: Simulator) -> Caller:
+    return Caller(fleet)
 
 
 def value_for(field: str) -> str:
@@ -178,7 +193,8 @@ def test_names_are_read_in_any_case_and_answered_in_their_own(org: Caller) -> No
     assert list(row) == ["Id", "NamespacePrefix"]
 
 
-def test_parents_are_nested(org: Caller) -> None:
+def test_parents_are_nested(build: Build) -> None:
+    org = build()
     org.request()
     answer = org.ask(
         "SELECT PackageVersion.MetadataPackage.Name, PackageVersion.MinorVersion, Id"
@@ -264,7 +280,8 @@ def test_a_key_of_18_characters_finds_nothing(org: Caller) -> None:
     assert org.rows(soql) == []
 
 
-def test_moments_may_bear_any_zone(org: Caller, clock: StoppedClock) -> None:
+def test_moments_may_bear_any_zone(build: Build) -> None:
+    org = build()
     org.request("4.2.2", "2026-05-01T12:00:00+02:00")
     for written in (
         "2026-05-01T10:00:00Z",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +56,7 @@ def test_no_wave_of_the_ladder_grows_more_than_fivefold(production: int) -> None
     steps = [end for end, _ in ladder(production, Policy())]
     assert steps[-1] == production
     assert steps[0] <= min(production, 60)
-    assert all(a < b <= 5 * a for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a < b <= 5 * a for a, b in pairwise(steps))
     assert len(steps) + 2 <= Policy().wave_limit
 
 
@@ -92,7 +94,9 @@ def test_orgs_that_need_nothing_are_named_with_the_reason() -> None:
 
 def test_a_canary_is_small_and_like_the_whole() -> None:
     fleet = [
-        Candidate(f"p{n}", Number(4, n % 2), is_production=True, instance=["USA1", "DEU2"][n % 4 > 1])
+        Candidate(
+            f"p{n}", Number(4, n % 2), is_production=True, instance=["USA1", "DEU2"][n % 4 > 1]
+        )
         for n in range(2000)
     ]
     canary = set(plan_waves(fleet, TO, Policy(), "s").waves[0].orgs)

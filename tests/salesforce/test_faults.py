@@ -77,7 +77,7 @@ def prepared(stage: Stage, write: str) -> Callable[[], object]:
 @pytest.mark.parametrize("how", ["in process", "over HTTP"])
 def test_a_write_under_a_fault(how: str, write: str, case: Case) -> None:
     call, effect = WRITES[write]
-    with staged(how, orgs=60, timeout=0.3) as stage:
+    with staged(how, orgs=60, timeout=1) as stage:
         act = prepared(stage, write)
         known, calls = stage.happened(effect), stage.gateway.calls
         stage.sim.plan_fault(case.fault, call=call, seconds=case.seconds)
@@ -106,7 +106,7 @@ READS: dict[str, Callable[[Stage], object]] = {
 @pytest.mark.parametrize("case", FAULTS, ids=lambda case: case.fault)
 @pytest.mark.parametrize("read", READS)
 def test_a_read_under_a_fault_may_be_asked_again(read: str, case: Case) -> None:
-    with staged(orgs=60, timeout=0.3) as stage:
+    with staged(orgs=60, timeout=1) as stage:
         expected = READS[read](stage)
         calls = stage.gateway.calls
         stage.sim.plan_fault(case.fault, call="query", seconds=case.seconds)

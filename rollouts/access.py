@@ -22,6 +22,7 @@ from rollouts.domain.permissions import may as allows
 from rollouts.models import Person
 from rollouts.pipeline import clock
 from rollouts.pipeline.deployment import demand_mode
+from rollouts.pipeline.report import Health
 
 P = ParamSpec("P")
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
@@ -34,6 +35,7 @@ class Request(HttpRequest):
     user: Person
     roles: frozenset[Role]
     now: datetime
+    health: Health
 
 
 Asked = Callable[Concatenate[Request, P], HttpResponse]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from celery import Task
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
@@ -25,6 +25,11 @@ def status_of(refusal: Refusal) -> int:
     if isinstance(refusal, Forbidden):
         return FORBIDDEN
     return CONFLICT if refusal.overtaken else UNPROCESSABLE
+
+
+def posted(request: Request) -> QueryDict | None:
+    """Return what was posted, also when nothing was filled in; None when the page only asks."""
+    return request.POST if request.method == "POST" else None
 
 
 def act(

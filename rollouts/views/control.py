@@ -16,7 +16,7 @@ from rollouts.forms import ReasonForm, ResumeForm, StopForm
 from rollouts.models import Rollout
 from rollouts.pipeline import control, report
 from rollouts.pipeline.transitions import Refusal
-from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, status_of
+from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.rollouts import find, refused
 from rollouts.views.show import show
 
@@ -56,7 +56,7 @@ def lift_pause(request: Request, slug: str) -> HttpResponse:
 def halt(request: Request, slug: str) -> HttpResponse:
     """Show what a halt calls back and what will finish anyway; on POST do it."""
     found = find(slug)
-    form = StopForm(request.POST or None)
+    form = StopForm(posted(request))
     if not form.is_valid():
         return _ask(request, found, "rollouts/halt.html", form)
     return act(
@@ -75,7 +75,7 @@ def halt(request: Request, slug: str) -> HttpResponse:
 def abort(request: Request, slug: str) -> HttpResponse:
     """End a rollout for good, with a reason."""
     found = find(slug)
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(posted(request))
     if not form.is_valid():
         return _ask(request, found, "rollouts/abort.html", form)
     return act(
@@ -95,7 +95,7 @@ def resume(request: Request, slug: str) -> HttpResponse:
     """Lift a halt with a reason and the failures accepted; this pushes nothing by itself."""
     found = find(slug)
     failed = control.failures_so_far(found, request.now)
-    form = ResumeForm(request.POST or None, failed=failed)
+    form = ResumeForm(posted(request), failed=failed)
     if not form.is_valid():
         return _ask(request, found, "rollouts/resume.html", form)
     return act(

@@ -11,6 +11,7 @@ from rollouts.domain.permissions import Permission
 from rollouts.models import ChainHead, Event, Rollout
 from rollouts.pipeline import report
 from rollouts.views.reading import Line, line
+from rollouts.views.shell import health_of
 from rollouts.views.show import show, unchanged
 
 ACTIVE_SHOWN = 5
@@ -22,7 +23,7 @@ EVENTS_SHOWN = 8
 def home(request: Request) -> HttpResponse:
     """Show the four answers; the live part is everything below the greeting."""
     rollouts = list(_running()[: ACTIVE_SHOWN + 1])
-    health = report.health(request.now)
+    health = health_of(request)
     stamp = _stamp(rollouts, health)
     if same := unchanged(request, stamp):
         return same

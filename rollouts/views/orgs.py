@@ -32,6 +32,7 @@ def find(request: Request) -> HttpResponse:
     """Answer in place: the part under the search box is this page's own answer."""
     text, note = lookup.clean(request.GET.get("q", ""))
     found = lookup.find(text) if text or note else None
+    total = len(found.orgs) + found.more if found else 0
     hits = [Hit(org, lookup.org_answer(org, request.now)) for org in _few(found)]
     return show(
         request,
@@ -41,7 +42,8 @@ def find(request: Request) -> HttpResponse:
             "note": note or (found.note if found else ""),
             "found": found,
             "hits": hits,
-            "more": max(0, len(found.orgs) + found.more - HITS_SHOWN) if found else 0,
+            "total": total,
+            "more": total - len(hits),
         },
         fragment="answers",
     )

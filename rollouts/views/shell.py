@@ -61,6 +61,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def health_of(request: Request) -> report.Health:
+    """Read health once per request, for the page and for what surrounds it."""
+    if not hasattr(request, "health"):
+        request.health = report.health(request.now)
+    return request.health
+
+
 def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
     factor = clock.pace().factor
     built: dict[str, Any] = {
@@ -73,7 +80,7 @@ def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
     }
     if not signed_in:
         return built
-    health = report.health(request.now)
+    health = health_of(request)
     stop = (
         Hold.objects.in_force().filter(kind=HoldKind.STOP_EVERYTHING).select_related("by").first()
     )

@@ -11,8 +11,8 @@ from rollouts import tasks
 from rollouts.access import Request, can, may
 from rollouts.domain.permissions import Permission
 from rollouts.models import Connection, Heartbeat, Package, SyncRun
-from rollouts.pipeline import report
 from rollouts.views.acts import ring, see
+from rollouts.views.shell import health_of
 from rollouts.views.show import show
 
 SYNCS_SHOWN = 10
@@ -26,7 +26,7 @@ def status(request: Request) -> HttpResponse:
         request,
         "status/status.html",
         {
-            "health": report.health(request.now),
+            "health": health_of(request),
             "connections": Connection.objects.order_by("name"),
             "beats": Heartbeat.objects.order_by("part"),
             "syncs": SyncRun.objects.select_related("package").order_by("-read_at")[:SYNCS_SHOWN],

@@ -15,7 +15,7 @@ from rollouts.forms import ReasonForm, StopForm
 from rollouts.models import Batch, Hold, HoldKind, Rollout
 from rollouts.pipeline import control
 from rollouts.pipeline.transitions import Refusal
-from rollouts.views.acts import ASK_OR_ACT, UNPROCESSABLE, act, status_of
+from rollouts.views.acts import ASK_OR_ACT, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.show import show, unchanged
 
 BATCHES_SHOWN = 60
@@ -25,7 +25,7 @@ BATCHES_SHOWN = 60
 @may(Permission.LOOK)
 def stop(request: Request) -> HttpResponse:
     """Say what a stop would call back; on POST stop. While stopped, show each batch's answer."""
-    form = StopForm(request.POST or None)
+    form = StopForm(posted(request))
     if request.method == "POST":
         reason = request.POST.get("reason", "").strip()[:2000]
         return act(

@@ -18,7 +18,7 @@ from rollouts.forms import ReasonForm
 from rollouts.models import Target, Wave
 from rollouts.pipeline import approve, control, report
 from rollouts.pipeline.transitions import Refusal
-from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, status_of
+from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.buttons import wave_buttons
 from rollouts.views.reading import (
     COLUMN_STATES,
@@ -110,7 +110,7 @@ def _reasoned(
     request: Request, found: Wave, template: str, done: str, deed: Callable[..., object]
 ) -> HttpResponse:
     """Ask for a reason on a page of its own, then act."""
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(posted(request))
     context = {
         "rollout": found.rollout,
         "wave": found,

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from rollouts.domain import ids
 from rollouts.domain.lifecycle import AttemptState, BatchState, RolloutState, TargetState, WaveState
 from rollouts.domain.permissions import Role
@@ -149,7 +147,7 @@ class World:
             org=target.org,
             version=batch.list.to_version,
             state=state.value,
-            sf_id=key_of(target.pk, ids.JOB),
+            sf_id=key_of(Attempt.objects.count() + 1, ids.JOB),
             sf_status=_SF_WORD[state],
             sf_as_of=self.now,
             reserved_at=self.now,
@@ -160,7 +158,7 @@ class World:
         )
         if state is AttemptState.FAILED:
             PushError.objects.create(
-                attempt=made, sf_id=key_of(target.pk, "0DY"), severity="Error",
+                attempt=made, sf_id=key_of(made.pk, "0DY"), severity="Error",
                 type=FAILURE[0], title=FAILURE[1], message=FAILURE[2],
             )  # fmt: skip
         target.state = _TARGET_AFTER.get(state, TargetState.IN_FLIGHT).value
@@ -208,8 +206,7 @@ def make(orgs: int = 60) -> World:
         )
     }
     world = World(now, people, package, versions)
-    for number in range(1, orgs + 1):
-        world.orgs.append(_org(world, number))
+    world.orgs = _orgs(world, orgs)
     SyncRun.objects.create(
         package=package, full=True, read_at=now, ended_at=now, ok=True, listed=orgs, new=orgs
     )
@@ -233,26 +230,48 @@ def _version(package: Package, number: int, label: str, now: datetime) -> Packag
     )  # fmt: skip
 
 
+def _orgs(world: World, count: int) -> list[Org]:
+    """Store orgs with their installation and the first line of their history."""
+    orgs = Org.objects.bulk_create(_org(world, number) for number in range(1, count + 1))
+    rows = Installation.objects.bulk_create(
+        _installation(world, org, number) for number, org in enumerate(orgs, 1)
+    )
+    VersionChange.objects.bulk_create(
+        VersionChange(
+            installation=row,
+            to_version=row.version,
+            before=row.since_before,
+            proof=Since.FIRST_SEEN.value,
+        )
+        for row in rows
+    )
+    return orgs
+
+
 def _org(world: World, number: int) -> Org:
     names = ("München Süd GmbH", HOSTILE, "Pine & Sons", "Kumo KK", "Orion Ltd", "Thames Freight")
     name = f"{names[number % len(names)]} {number}"
     sandbox = number > 6 and number % 3 == 0
-    made = Org.objects.create(
-        key=key_of(number), name=name, folded=fold(name), is_production=not sandbox,
+    return Org(
+        key=key_of(number),
+        name=name,
+        folded=fold(name),
+        is_production=not sandbox,
         status="Inactive" if number == 59 else "Active",
         instance=("DEU44", "AP12", "NA101", "CS88")[number % 4],
-        is_own=number <= 6, first_seen_at=world.now - timedelta(days=90), seen_at=world.now,
-    )  # fmt: skip
-    version = world.versions[("4.2.1", "4.2.0", "4.1.0")[number % 3]]
-    row = Installation.objects.create(
-        org=made, package=world.package, version=version, blocked=number == 58, read_at=world.now,
-        since_before=world.now - timedelta(days=90), since_proof=Since.FIRST_SEEN.value,
-    )  # fmt: skip
-    VersionChange.objects.create(
-        installation=row, to_version=version, before=row.since_before,
-        proof=Since.FIRST_SEEN.value,
-    )  # fmt: skip
-    return made
+        is_own=number <= 6,
+        first_seen_at=world.now - timedelta(days=90),
+        seen_at=world.now,
+    )
 
 
-__all__ = ["HOSTILE", "PASSWORD", "World", "key_of", "make", "timezone"]
+def _installation(world: World, org: Org, number: int) -> Installation:
+    return Installation(
+        org=org,
+        package=world.package,
+        version=world.versions[("4.2.1", "4.2.0", "4.1.0")[number % 3]],
+        blocked=number == 58,
+        read_at=world.now,
+        since_before=world.now - timedelta(days=90),
+        since_proof=Since.FIRST_SEEN.value,
+    )

@@ -37,8 +37,8 @@ FAULTS = [
     Case("reset_before", Unknown, 0),
     Case("reset_after", Unknown, 1),
     Case("not_json", Unknown, 1),
-    Case("hang_before", Unknown, 1, seconds=0.9),
-    Case("hang_after", Unknown, 1, seconds=0.9),
+    Case("hang_before", Unknown, 1, seconds=1.3),
+    Case("hang_after", Unknown, 1, seconds=1.3),
     Case("late", Unknown, 0, seconds=600, later=1),
     Case("expired_session", None, 1, calls=2, logins=1),
 ]
@@ -48,6 +48,11 @@ WRITES: dict[str, tuple[str, str]] = {
     "arm": ("update:PackagePushRequest", "request_pending"),
     "cancel": ("update:PackagePushRequest", "request_canceled"),
 }
+
+
+def _patience(case: Case) -> float:
+    """Only a hang must run into the timeout; any other answer may take its time."""
+    return 0.7 if case.fault.startswith("hang") else 5
 
 
 def wait_for(happened: Callable[[], bool], seconds: float = 5) -> None:
@@ -77,7 +82,7 @@ def prepared(stage: Stage, write: str) -> Callable[[], object]:
 @pytest.mark.parametrize("how", ["in process", "over HTTP"])
 def test_a_write_under_a_fault(how: str, write: str, case: Case) -> None:
     call, effect = WRITES[write]
-    with staged(how, orgs=60, timeout=1) as stage:
+    with staged(how, orgs=60, timeout=_patience(case)) as stage:
         act = prepared(stage, write)
         known, calls = stage.happened(effect), stage.gateway.calls
         stage.sim.plan_fault(case.fault, call=call, seconds=case.seconds)
@@ -106,7 +111,7 @@ READS: dict[str, Callable[[Stage], object]] = {
 @pytest.mark.parametrize("case", FAULTS, ids=lambda case: case.fault)
 @pytest.mark.parametrize("read", READS)
 def test_a_read_under_a_fault_may_be_asked_again(read: str, case: Case) -> None:
-    with staged(orgs=60, timeout=1) as stage:
+    with staged(orgs=60, timeout=_patience(case)) as stage:
         expected = READS[read](stage)
         calls = stage.gateway.calls
         stage.sim.plan_fault(case.fault, call="query", seconds=case.seconds)

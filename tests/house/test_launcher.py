@@ -21,6 +21,7 @@ from rollouts.management.launcher.places import Places, write
 from rollouts.management.launcher.programs import Program
 from rollouts.management.launcher.supervisor import Stop, Supervisor, how
 from rollouts.management.launcher.trouble import Trouble
+from rollouts.management.launcher.world import World, settle
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
@@ -281,6 +282,8 @@ def test_a_program_that_never_comes_up_ends_the_start(
 
     with pytest.raises(Trouble, match=r"(?s)The web does not come up:.*boom"):
         house.wait_for("web")
+    with pytest.raises(Trouble, match=r"(?s)The web does not come up:.*boom"):
+        house.run_to_end(Program("prepare", SLEEPER))
     house.stop()
 
 
@@ -295,6 +298,22 @@ def test_a_signal_stops_the_turn(places: Places) -> None:
 def test_an_ending_is_said_in_words() -> None:
     assert how(-9) == "killed by SIGKILL"
     assert how(3) == "exit code 3"
+
+
+# --- the world ------------------------------------------------------------------------------
+
+
+def test_a_later_start_finds_the_same_world_without_being_told(places: Places) -> None:
+    assert settle(places, options.Options(orgs=300)) == World(orgs=300)
+
+    assert settle(places, options.Options()) == World(orgs=300)
+
+
+def test_another_world_needs_a_reset(places: Places) -> None:
+    settle(places, options.Options())
+
+    with pytest.raises(Trouble, match=r"2000 orgs .*make demo RESET=1 ORGS=300"):
+        settle(places, options.Options(orgs=300))
 
 
 # --- programs --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from rollouts.management.launcher import (
     ports,
     programs,
     terminal,
+    world,
 )
 from rollouts.management.launcher.supervisor import Stop, Supervisor
 from rollouts.management.launcher.trouble import Trouble
@@ -43,10 +44,15 @@ def run(asked: options.Options, here: places.Places) -> None:
 def _run(asked: options.Options, here: places.Places) -> None:
     """As `run`, being the only launcher."""
     began = time.monotonic()
-    tidy(asked, here)
+    if left := leftovers.clean(here):
+        terminal.say(f"  An earlier demo was not ended properly; stopped its {', '.join(left)}.")
     ports.need_free(asked.port)
+    # Only when nothing speaks against the start any more: what is forgotten is gone.
+    if asked.reset and here.forget():
+        terminal.say(f"  Forgot the earlier demo ({here.home}).")
     here.make()
     here.keep_secret_key()
+    invented = world.settle(here, asked)
     taken = ports.settle(here, ("broker", "simulator"))
     run_clock = clock.anchor(here, asked.speed, clock.wall_now())
     address = f"http://{ports.LOOPBACK}:{asked.port}"
@@ -58,8 +64,8 @@ def _run(asked: options.Options, here: places.Places) -> None:
     )
     supervisor.listen_for_signals()
     try:
-        bring_up(supervisor, asked, here, taken)
-        terminal.welcome(address, asked, here, time.monotonic() - began)
+        bring_up(supervisor, asked.port, here, invented, taken)
+        terminal.welcome(address, invented, asked.speed, here, time.monotonic() - began)
         supervisor.look_after()
     except Stop:
         terminal.say("\n  Stopping (Ctrl-C again: at once) ...")
@@ -69,18 +75,11 @@ def _run(asked: options.Options, here: places.Places) -> None:
     terminal.say(f"  Stopped after {time.monotonic() - ended:.1f} s; the data is kept.")
 
 
-def tidy(asked: options.Options, here: places.Places) -> None:
-    """End what a killed launcher left running, and forget the old data when asked to."""
-    if left := leftovers.clean(here):
-        terminal.say(f"  An earlier demo was not ended properly; stopped its {', '.join(left)}.")
-    if asked.reset and here.forget():
-        terminal.say(f"  Forgot the earlier demo ({here.home}).")
-
-
 def bring_up(
     supervisor: Supervisor,
-    asked: options.Options,
+    port: int,
     here: places.Places,
+    invented: world.World,
     taken: dict[str, int],
 ) -> None:
     """Start the children in the order in which they need each other.
@@ -94,8 +93,8 @@ def bring_up(
             supervisor.start(programs.broker(here, taken["broker"]))
             supervisor.wait_for("broker")
     # Its first start invents a few thousand orgs; meanwhile tables are made and the web loads.
-    supervisor.start(programs.simulator(here, asked, taken["simulator"]))
-    supervisor.start(programs.web(asked.port))
+    supervisor.start(programs.simulator(here, invented, taken["simulator"]))
+    supervisor.start(programs.web(port))
     with terminal.step("simulated Salesforce, database, first rollout"):
         supervisor.run_to_end(programs.prepare())
     with terminal.step("web pages"):

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 DEFAULT_PORT = 8000
 DEFAULT_SPEED = 120
-DEFAULT_ORGS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`speed`: simulated seconds that pass in one of the wall; `orgs`: how many it has."""
+    """`speed`: simulated seconds that pass in one of the wall; None: as last time."""
 
     port: int = DEFAULT_PORT
     speed: float = DEFAULT_SPEED
-    orgs: int = DEFAULT_ORGS
-    seed: int = 7
+    orgs: int | None = None
+    seed: int | None = None
     reset: bool = False
 
 
@@ -30,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_SPEED,
         help="simulated seconds per second (1 to 3600)",
     )
-    parser.add_argument("--orgs", type=_orgs, default=DEFAULT_ORGS, help="orgs in the simulation")
-    parser.add_argument("--seed", type=int, default=7, help="which invented world to make")
+    parser.add_argument("--orgs", type=_orgs, help="orgs in the simulation (2000)")
+    parser.add_argument("--seed", type=int, help="which invented world to make")
     parser.add_argument("--reset", action="store_true", help="forget the last demo, begin anew")
 
 

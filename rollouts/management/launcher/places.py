@@ -51,6 +51,11 @@ class Places:
         return self.home / "secret-key"
 
     @property
+    def world(self) -> Path:
+        """How many orgs the simulated world has, and its seed."""
+        return self.home / "world.json"
+
+    @property
     def clock(self) -> Path:
         """The last simulated time that was seen."""
         return self.home / "clock.json"

@@ -16,6 +16,7 @@ from rollouts.management.launcher.options import Options
 from rollouts.management.launcher.places import ROOT, Places
 from rollouts.management.launcher.ports import LOOPBACK
 from rollouts.management.launcher.trouble import Trouble
+from rollouts.management.launcher.world import World
 
 # What a person may set beforehand and the demo then keeps to.
 CONFIGURABLE = ("PUSHBOARD_DATABASE_URL", "PUSHBOARD_REDIS_URL", "PUSHBOARD_LOG_LEVEL")
@@ -52,14 +53,14 @@ def broker(places: Places, port: int) -> Program:
     )
 
 
-def simulator(places: Places, options: Options, port: int) -> Program:
+def simulator(places: Places, world: World, port: int) -> Program:
     """The simulated Salesforce."""
     return Program(
         "simulator",
         (
             *(_PYTHON, "-m", "rollouts.simulator", "--host", LOOPBACK, "--port", str(port)),
             *("--data", str(places.simulator)),
-            *("--seed", str(options.seed), "--orgs", str(options.orgs)),
+            *("--seed", str(world.seed), "--orgs", str(world.orgs)),
         ),
         port,
     )

@@ -56,12 +56,14 @@ class Supervisor:
         """Run a program that ends by itself, while the others are looked after.
 
         Raises:
-            Trouble: it failed.
+            Trouble: it failed, or something it may be waiting for keeps dying.
         """
         child = Child(program, self._environment, self._places.logs)
         try:
             while child.ended() is None:
                 self.turn()
+                for other in self.children.values():
+                    self._give_up_on(other)
         finally:
             child.signal(signal.SIGKILL)
         if child.ended() != 0:
@@ -81,8 +83,9 @@ class Supervisor:
         answers: Callable[[int], bool] = is_alive if name == "web" else is_answering
         deadline = time.monotonic() + _PATIENCE
         while port is not None and not (child.ended() is None and answers(port)):
-            if child.deaths >= _TOO_MANY_DEATHS or time.monotonic() > deadline:
-                raise Trouble(f"The {name} does not come up:\n{child.last_words()}  ({child.log})")
+            self._give_up_on(child)
+            if time.monotonic() > deadline:
+                raise Trouble(f"The {name} does not answer after {_PATIENCE:g} s, see {child.log}.")
             self.turn()
 
     def look_after(self) -> None:
@@ -138,6 +141,13 @@ class Supervisor:
             child.process.wait()
         clock.record(self._places, self._clock, clock.wall_now())
         leftovers.forget(self._places)
+
+    def _give_up_on(self, child: Child) -> None:
+        """End a start in which a child can't live."""
+        if child.deaths >= _TOO_MANY_DEATHS:
+            raise Trouble(
+                f"The {child.program.name} does not come up:\n{child.last_words()}  ({child.log})"
+            )
 
     def _record(self) -> None:
         leftovers.record(

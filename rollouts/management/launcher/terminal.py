@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rollouts.management.launcher.options import Options
 from rollouts.management.launcher.places import Places
+from rollouts.management.launcher.world import World
 
 # Written down here and not asked of the database: the launcher stays free of Django. A test
 # compares them with the people that `prepare_demo` makes.
@@ -41,7 +41,7 @@ def step(words: str) -> Iterator[None]:
     say(f"  {words:<46} {time.monotonic() - began:5.1f} s")
 
 
-def welcome(address: str, options: Options, places: Places, seconds: float) -> None:
+def welcome(address: str, world: World, speed: float, places: Places, seconds: float) -> None:
     """Where to go, as whom, and what to click."""
     say()
     say(f"  Pushboard is ready after {seconds:.1f} s:  {address}")
@@ -55,7 +55,7 @@ def welcome(address: str, options: Options, places: Places, seconds: float) -> N
     )
     say("  and watch the home page. Then look a customer up as Sue.")
     say()
-    say(f"  Salesforce is simulated with {options.orgs} orgs; {options.speed:g} seconds pass there")
+    say(f"  Salesforce is simulated with {world.orgs} orgs; {speed:g} seconds pass there")
     say(f"  in each of yours. Logs: {places.logs}. Ctrl-C ends everything and keeps the data;")
     say("  `make demo RESET=1` begins anew.")
     say()

@@ -67,7 +67,7 @@ def track(rollout: Rollout, gateway: Gateway) -> None:
         .select_related("wave__rollout", "list__to_version")
     )
     if not batches:
-        Rollout.objects.filter(pk=rollout.pk).update(sf_as_of=clock.now())
+        # Nothing is open there, so nothing is read, and no figure gets any younger.
         return
     reading = _read(batches, gateway)
     with transaction.atomic():

@@ -66,6 +66,7 @@ class Supervisor:
                     self._give_up_on(other)
         finally:
             child.signal(signal.SIGKILL)
+            child.process.wait()
         if child.ended() != 0:
             raise Trouble(
                 f"The step {program.name!r} failed:\n{child.last_words()}"

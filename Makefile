@@ -11,7 +11,7 @@ help: ## this list
 demo: ## everything on this machine, no Salesforce: PORT=8000 SPEED=120 ORGS=2000 RESET=1
 	@$(BOOTSTRAP) demo manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SPEED),--speed $(SPEED)) $(if $(ORGS),--orgs $(ORGS)) $(if $(RESET),--reset)
 
-test: ## every check and test that needs no browser: ARGS="tests/domain -x"
+test: ## every check and test that needs no browser; some tests: ARGS="tests/domain -x"
 	@$(BOOTSTRAP) dev -m tests.gate $(ARGS)
 
 test-browser: ## the stories in a real Chromium (Debian's package chromium)

@@ -32,8 +32,15 @@ os.environ.update(
 )
 
 import django  # noqa: E402  (after the environment, see above)
+from hypothesis import settings as hypothesis_settings  # noqa: E402
 
 django.setup()
+
+# The gate judges the change and not the machine: no time limits for examples, and the same examples
+# each time. `PUSHBOARD_TEST_EXAMPLES=random` looks further.
+hypothesis_settings.register_profile("gate", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("random", deadline=None, print_blob=True)
+hypothesis_settings.load_profile(os.environ.get("PUSHBOARD_TEST_EXAMPLES", "gate"))
 
 
 class SocketsAreClosed(RuntimeError):

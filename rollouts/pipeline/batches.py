@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from rollouts.domain.lifecycle import BatchState
+from rollouts.domain.lifecycle import BATCH_ENDS, BatchState
 from rollouts.models import Batch, Rollout
 from rollouts.pipeline import arm, clock, doubt, prepare, recall
 from rollouts.pipeline.leases import Claim, claimed
@@ -14,15 +14,20 @@ from rollouts.salesforce.errors import SalesforceError
 from rollouts.salesforce.gateway import Gateway
 
 log = logging.getLogger(__name__)
+_ENDS = {state.value for state in BATCH_ENDS}
 
 
 def advance(rollout: Rollout, gateway: Gateway) -> None:
     """Take every open batch of a rollout as far as it goes just now, each under its own claim.
 
-    One batch's trouble with Salesforce does not keep the others waiting.
+    One batch's trouble, whatever it is, does not keep the others waiting: one of them may have
+    to be called back.
     """
     for batch in Batch.objects.open().filter(wave__rollout=rollout).order_by("pk"):
-        advance_one(batch, gateway)
+        try:
+            advance_one(batch, gateway)
+        except Exception:
+            log.exception("batch %s could not be taken further", batch.pk)
 
 
 def advance_one(batch: Batch, gateway: Gateway, *, by_force: bool = False) -> None:
@@ -44,12 +49,15 @@ def _walk(claim: Claim, gateway: Gateway) -> None:
         before = claim.batch.state
         _step(claim, gateway, clock.now())
         claim.batch.refresh_from_db()
-        if claim.batch.state == before:
+        # Read anew, the row may carry the epoch of whoever has taken it over: that is not ours.
+        if claim.batch.state == before or claim.batch.epoch != claim.epoch:
             return
 
 
 def _step(claim: Claim, gateway: Gateway, now: datetime) -> None:
     batch = claim.batch
+    if batch.state in _ENDS:
+        return
     _expire(batch, now)
     if batch.cancel_wanted_at and batch.sf_id and batch.state != BatchState.RUNNING.value:
         recall.call_back(claim, gateway, now)

@@ -31,6 +31,7 @@ class Claim:
     """A batch that this worker may work on until its lease ends."""
 
     batch: Batch
+    epoch: int
     began: float = field(default_factory=time.monotonic)
 
     def may_send(self) -> bool:
@@ -46,19 +47,28 @@ def claimed(batch: Batch, now: datetime, *, by_force: bool = False) -> Iterator[
     and the fence makes a live one stop.
     """
     free = Q() if by_force else Q(leased_until=None) | Q(leased_until__lt=now)
-    won = Batch.objects.filter(free, pk=batch.pk).update(
-        epoch=F("epoch") + 1, leased_until=now + clock.wire(lease_seconds())
-    )
-    if not won:
+    epoch = _take(batch, free, now) or (_take(batch, free, now) if by_force else None)
+    if epoch is None:
         yield None
         return
     mine = Batch.objects.select_related(
         "wave__rollout__to_version__package", "list", "connection"
     ).get(pk=batch.pk)
+    # Another claim may have come between: its epoch in the row must not become ours.
+    mine.epoch = epoch
     try:
-        yield Claim(mine)
+        yield Claim(mine, epoch)
     finally:
-        Batch.objects.filter(pk=mine.pk, epoch=mine.epoch).update(leased_until=None)
+        Batch.objects.filter(pk=mine.pk, epoch=epoch).update(leased_until=None)
+
+
+def _take(batch: Batch, free: Q, now: datetime) -> int | None:
+    """Raise the epoch by compare-and-set; returns the one that is ours, or None."""
+    seen = Batch.objects.values_list("epoch", flat=True).get(pk=batch.pk)
+    won = Batch.objects.filter(free, pk=batch.pk, epoch=seen).update(
+        epoch=seen + 1, leased_until=now + clock.wire(lease_seconds())
+    )
+    return seen + 1 if won else None
 
 
 @contextmanager

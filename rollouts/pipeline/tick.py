@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 
-from django.db import DatabaseError
-
 from rollouts.models import Connection, Rollout
 from rollouts.pipeline import batches, clock, conduct, confirm, sync, track, watch
 from rollouts.pipeline.leases import beat, leased
@@ -27,7 +25,8 @@ def tick() -> None:
             _look_after(rollout)
         except (SalesforceError, Overtaken) as error:
             log.warning("rollout %s waits: %s", rollout.slug, error)
-        except DatabaseError:
+        except Exception:
+            # An unreadable policy or a bug of ours holds this rollout; the others go on.
             log.exception("rollout %s could not be looked after", rollout.slug)
     beat("tick", clock.now())
 

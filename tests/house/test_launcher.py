@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rollouts.management.launcher import clock, leftovers, options, ports, programs
+from rollouts.management import demo_data
+from rollouts.management.launcher import clock, leftovers, options, ports, programs, terminal
 from rollouts.management.launcher.children import FIRST_DELAY, LONGEST_DELAY, Child
 from rollouts.management.launcher.places import Places, write
 from rollouts.management.launcher.programs import Program
@@ -363,3 +364,10 @@ def test_an_argument_that_can_not_be_right_is_refused_with_its_bounds(
         options.parse(arguments)
 
     assert "write a number" in capsys.readouterr().err
+
+
+def test_the_people_named_at_the_terminal_are_those_that_are_made() -> None:
+    named = {(address, name) for address, name, _ in terminal.PEOPLE}
+
+    assert named == {(address, name) for address, name, _ in demo_data.PEOPLE}
+    assert terminal.PASSWORD == demo_data.PASSWORD

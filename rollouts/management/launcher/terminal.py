@@ -50,10 +50,8 @@ def welcome(address: str, world: World, speed: float, places: Places, seconds: f
     for address_of, name, what in PEOPLE:
         say(f"    {address_of:<24} {name}, {what}")
     say()
-    say(
-        "  First: sign in as Ari, open the rollout that waits for approval, approve its first wave,"
-    )
-    say("  and watch the home page. Then look a customer up as Sue.")
+    say("  First: as Pia, watch wave 1 of the rollout on the home page; when it has passed, freeze")
+    say("  wave 2. As Ari, in another window, look at its list and approve it. README.md has more.")
     say()
     say(f"  Salesforce is simulated with {world.orgs} orgs; {speed:g} seconds pass there")
     say(f"  in each of yours. Logs: {places.logs}. Ctrl-C ends everything and keeps the data;")

@@ -15,7 +15,8 @@ from rollouts.models import Batch
 from rollouts.pipeline import control, report
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import act, status_of
-from rollouts.views.show import show, unchanged
+from rollouts.views.reading import LATE_AFTER
+from rollouts.views.show import show, stamped, unchanged
 
 ATTEMPTS_SHOWN = 100
 
@@ -25,7 +26,7 @@ ATTEMPTS_SHOWN = 100
 def batch(request: Request, slug: str, pk: int) -> HttpResponse:
     """Show the request: its id, its status as received, our state beside it, its jobs."""
     found = _find(slug, pk)
-    stamp = f"{report.stamp(found.wave.rollout)}-{found.sf_as_of}"
+    stamp = stamped(request, report.stamp(found.wave.rollout))
     if same := unchanged(request, stamp):
         return same
     return show(request, "batches/detail.html", _detail(request, found) | {"stamp": stamp})
@@ -87,6 +88,7 @@ def _detail(request: Request, found: Batch) -> dict[str, object]:
         "wave": found.wave,
         "batch": found,
         "is_live": state not in BATCH_ENDS,
+        "late_after": LATE_AFTER if state not in BATCH_ENDS else 0,
         "counts": report.batch_counts(found.wave).get(found.pk),
         "page": Paginator(attempts, ATTEMPTS_SHOWN).get_page(request.GET.get("page")),
         "calls": found.calls.order_by("sent_at"),

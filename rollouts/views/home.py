@@ -12,10 +12,11 @@ from rollouts.models import ChainHead, Event, Rollout
 from rollouts.pipeline import report
 from rollouts.views.reading import Line, line
 from rollouts.views.shell import health_of
-from rollouts.views.show import show, unchanged
+from rollouts.views.show import show, stamped, unchanged
 
 ACTIVE_SHOWN = 5
 EVENTS_SHOWN = 8
+MERE_PROGRESS = ("progress", "confirm")
 
 
 @require_safe
@@ -24,7 +25,7 @@ def home(request: Request) -> HttpResponse:
     """Show the four answers; the live part is everything below the greeting."""
     rollouts = list(_running()[: ACTIVE_SHOWN + 1])
     health = health_of(request)
-    stamp = _stamp(rollouts, health)
+    stamp = stamped(request, _stamp(rollouts, health))
     if same := unchanged(request, stamp):
         return same
     return show(
@@ -36,7 +37,7 @@ def home(request: Request) -> HttpResponse:
             "lines": [line(rollout, request.now) for rollout in rollouts[:ACTIVE_SHOWN]],
             "more": len(rollouts) > ACTIVE_SHOWN,
             "last": None if rollouts else _last(request),
-            "events": Event.objects.order_by("-sequence").select_related("rollout")[:EVENTS_SHOWN],
+            "events": _events(),
             "health": health,
             "may_plan": can(request, Permission.PLAN),
         },
@@ -55,6 +56,12 @@ def _last(request: Request) -> Line | None:
     ended = Rollout.objects.ended().select_related("to_version__package", "author")
     newest = ended.order_by("-ended_at").first()
     return line(newest, request.now) if newest else None
+
+
+def _events() -> QuerySet[Event]:
+    """List the newest lines of history that are more than mere progress."""
+    told = Event.objects.exclude(action__in=MERE_PROGRESS).select_related("rollout")
+    return told.order_by("-sequence")[:EVENTS_SHOWN]
 
 
 def _stamp(rollouts: list[Rollout], health: report.Health) -> str:

@@ -29,6 +29,7 @@ class Newest(TypedDict):
 
 
 SQUARES_SHOWN = 300
+LATE_AFTER = 60
 _ENDS = [state.value for state in WAVE_ENDS]
 
 # The columns and the attempt states counted in each, by the rule of `report.counts`: an attempt
@@ -137,6 +138,11 @@ def line(rollout: Rollout, now: datetime) -> Line:
     )
 
 
+def late_after(counts: report.Counts) -> int:
+    """Return after how many real seconds a read is late; 0 for never, when nothing is there."""
+    return LATE_AFTER if any(counts[word] for word in ("prepared", "queued", "running")) else 0
+
+
 def current_wave(waves: list[Wave]) -> Wave | None:
     """Return the first wave that has not ended, or the last one."""
     return next((wave for wave in waves if wave.state not in _ENDS), waves[-1] if waves else None)
@@ -184,6 +190,8 @@ def _note(wave: Wave, approvers: list[str], is_current: bool, now: datetime) -> 
         return f"Waits for {left} approval{'' if left == 1 else 's'}"
     if wave.state == WaveState.BAKING and wave.baked_until:
         return "Bake is over, judged next" if now >= wave.baked_until else "Baking"
+    if wave.state == WaveState.PASSED and wave.passed_at:
+        return f"Passed {wave.passed_at:%a %d %b, %H:%M} UTC"
     if wave.state in (WaveState.APPROVED, WaveState.DISPATCHING):
         return f"Approved by {by}" if by else "Approved"
     return wave.reason

@@ -19,8 +19,8 @@ from rollouts.pipeline import report
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import status_of
 from rollouts.views.buttons import rollout_buttons, wave_buttons
-from rollouts.views.reading import batch_lines, current_wave, line, rail, squares
-from rollouts.views.show import show, unchanged
+from rollouts.views.reading import batch_lines, current_wave, late_after, line, rail, squares
+from rollouts.views.show import show, stamped, unchanged
 
 ROLLOUTS_SHOWN = 20
 EVENTS_SHOWN = 12
@@ -62,8 +62,8 @@ def rollouts(request: Request) -> HttpResponse:
 def rollout(request: Request, slug: str) -> HttpResponse:
     """Show where a rollout is, whether it is healthy, and what this person can do."""
     found = find(slug)
-    stamp = report.stamp(found)
-    if same := unchanged(request, f"{stamp}-{request.GET.get('wave', '')}"):
+    stamp = stamped(request, report.stamp(found))
+    if same := unchanged(request, stamp):
         return same
     return show(request, "rollouts/detail.html", detail(request, found, stamp))
 
@@ -113,11 +113,12 @@ def detail(request: Request, found: Rollout, stamp: str) -> dict[str, object]:
     buttons = rollout_buttons(found, request.user, request.now)
     return {
         "rollout": found,
-        "stamp": f"{stamp}-{request.GET.get('wave', '')}",
+        "stamp": stamp,
         "is_live": found.state not in {state.value for state in ROLLOUT_ENDS},
         "verdict": report.verdict(found, request.now, counted),
         "holds": report.holds(found, request.now),
         "counts": counts,
+        "late_after": late_after(counts),
         "left_out": len(found.left_out),
         "steps": steps,
         "step": step,

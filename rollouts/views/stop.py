@@ -16,7 +16,7 @@ from rollouts.models import Batch, Hold, HoldKind, Rollout
 from rollouts.pipeline import control
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, UNPROCESSABLE, act, posted, status_of
-from rollouts.views.show import show, unchanged
+from rollouts.views.show import show, stamped, unchanged
 
 BATCHES_SHOWN = 60
 
@@ -35,7 +35,7 @@ def stop(request: Request) -> HttpResponse:
             to=reverse("stop"),
             refused=lambda refusal: _page(request, form, refusal=refusal),
         )
-    stamp = _stamp()
+    stamp = stamped(request, _stamp())
     if same := unchanged(request, stamp):
         return same
     return _page(request, form)
@@ -110,7 +110,7 @@ def _page(
         "lift": lift or ReasonForm(),
         "refusal": refusal,
         "hold": hold,
-        "stamp": _stamp(),
+        "stamp": stamped(request, _stamp()),
         "reach": control.reach(None),
         "rollouts": Rollout.objects.filter(
             state__in=[state.value for state in ROLLOUT_RUNS]

@@ -25,10 +25,11 @@ from rollouts.views.reading import (
     TargetLine,
     batch_lines,
     in_column,
+    late_after,
     states_of,
     target_line,
 )
-from rollouts.views.show import show, unchanged
+from rollouts.views.show import show, stamped, unchanged
 
 TARGETS_SHOWN = 50
 
@@ -38,7 +39,7 @@ TARGETS_SHOWN = 50
 def wave(request: Request, slug: str, number: int) -> HttpResponse:
     """Show the wave; the orgs can be filtered by the column they are counted in."""
     found = find(slug, number)
-    stamp = report.stamp(found.rollout)
+    stamp = stamped(request, report.stamp(found.rollout))
     if same := unchanged(request, stamp):
         return same
     return show(request, "waves/detail.html", detail(request, found) | {"stamp": stamp})
@@ -66,6 +67,7 @@ def detail(request: Request, found: Wave) -> dict[str, object]:
         "is_live": found.state not in {end.value for end in WAVE_ENDS},
         "as_of": counts.as_of,
         "counts": counts,
+        "late_after": late_after(counts),
         "total": counts.total,
         "state": state,
         "tabs": [(name, counts[name]) for name in COLUMN_STATES if counts[name]],

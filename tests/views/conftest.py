@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from rollouts.pipeline import clock
 from tests.views import world as worlds
 from tests.views.world import World
 
@@ -21,9 +23,13 @@ class Browser(Protocol):
     def __call__(self, name: str) -> Client: ...
 
 
+NOW = datetime(2026, 11, 21, 3, 14, 7, tzinfo=UTC)
+
+
 @pytest.fixture
-def world(db: None) -> World:
-    """Sixty orgs, a package with a newer version, seven people."""
+def world(db: None, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Sixty orgs, a package with a newer version, seven people; it is 03:14 and stays so."""
+    monkeypatch.setattr(clock, "wall", lambda: NOW)
     return worlds.make(60)
 
 

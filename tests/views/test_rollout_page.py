@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from rollouts.domain.lifecycle import AttemptState, BatchState
 from rollouts.models import Hold, Rollout
-from rollouts.pipeline import report
+from rollouts.pipeline import clock, report
 from rollouts.views.reading import COLUMN_STATES, column_of, in_column, states_of
-from tests.views.conftest import FRAGMENT, Browser
+from tests.views.conftest import FRAGMENT, NOW, Browser
 from tests.views.world import World
 
 PAGE = "/rollouts/hbr-4-3-0/"
@@ -243,3 +245,19 @@ def test_the_list_of_rollouts_has_tabs(world: World, sign_in: Browser) -> None:
     assert b"Harbor 4.3.0" in vic.get("/rollouts/?show=active").content
     assert b"Harbor 4.3.0" not in vic.get("/rollouts/?show=ended").content
     assert b"Harbor 4.3.0" in vic.get("/rollouts/?show=no-such-tab").content
+
+
+def test_a_live_part_is_renewed_though_nothing_happened(
+    running: Rollout, sign_in: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vic = sign_in("vic")
+    (query,) = re.findall(r'hx-get="[^"?]+\?([^"]+)"', vic.get(PAGE).content.decode())
+    address = f"{PAGE}?{html.unescape(query)}"
+    assert vic.get(address, headers=FRAGMENT).status_code == 204
+
+    monkeypatch.setattr(clock, "wall", lambda: NOW + timedelta(seconds=16))
+
+    part = vic.get(address, headers=FRAGMENT).content.decode()
+    assert 'id="lamp" hx-swap-oob="true"' in part
+    assert 'id="banners" hx-swap-oob="true"' in part
+    assert 'id="ages" hx-swap-oob="true"' in part

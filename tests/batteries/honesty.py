@@ -1,0 +1,240 @@
+"""Read every figure of the pages at random moments of a faulty run, and compare it with the log.
+
+    .venv/bin/python -m tests.batteries.honesty [--moments 20] [--seed 1] [--break-mapping NAME]
+
+Without ``--break-mapping`` it runs twice: once as the product is, where every figure must be true,
+and once with one mapping bent in the demo's own processes, where the same check must fail. With it
+only the bent run is made, and its violations make the exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.batteries.bent import BENT
+from tests.batteries.books import Books, Effect, Snapshot, installed, version_labels
+from tests.batteries.demo import Demo, at
+from tests.batteries.driver import Driver, choose, current
+from tests.batteries.figures import Checked, Page, World, check, figures_of
+from tests.batteries.report import commit, table
+from tests.batteries.truth import Timeline
+from tests.batteries.visitor import Visitor
+
+SPEED = 120.0
+ORGS, SANDBOXES = 160, 20
+HANG = 3.0
+USUAL = "running-as-upgraded"
+# Kinds of fault by weight, and the calls that they meet: any, or one that writes.
+_FAULTS = {
+    "error_before": 5, "error_after": 4, "reset_before": 3, "reset_after": 4, "hang_before": 2,
+    "hang_after": 2, "expired_session": 3, "refuse": 2, "not_json": 2, "quota": 1,
+}  # fmt: skip
+_WRITES = ("create:PackagePushRequest", "collection:PackagePushJob", "update:PackagePushRequest")
+
+
+class Battery:
+    """One run over one demo."""
+
+    def __init__(self, demo: Demo, seed: int) -> None:
+        self.demo = demo
+        self.driver = Driver(demo)
+        self.books = Books(demo.database)
+        self.pages: Counter[str] = Counter()
+        self.checked = Checked()
+        self.faults: Counter[str] = Counter()
+        self._chance = random.Random(seed)
+        self._reader = Visitor(demo.address, "vic")
+
+    def run(self, moments: int, *, until_wrong: bool = False) -> int:
+        """Go through so many moments; returns how many there were."""
+        self.demo.start()
+        self._prepare()
+        for number in range(1, moments + 1):
+            self._plan_faults()
+            self._wait(self._chance.uniform(2.0, 8.0))
+            before = len(self.checked.violations)
+            for path in self._paths(self.books.snapshot()):
+                self._look(path)
+            new = self.checked.violations[before:]
+            self._say(f"moment {number}: {'ok' if not new else f'{len(new)} violations'}")
+            if new and until_wrong:
+                return number
+        return moments
+
+    def _prepare(self) -> None:
+        self.driver.sign_in()
+        self._reader.sign_in()
+        catalog = self.demo.ask("catalog")
+        orgs = choose(self.books, "4.2.2", "Harbor", sandboxes=SANDBOXES, production=0)
+        self._timeline = Timeline(installed(self.demo.world))
+        names = self.books.rows("SELECT name, namespace FROM rollouts_package")
+        self._world = World(
+            labels=version_labels(self.demo.world),
+            packages={namespace: catalog[name]["id"] for name, namespace in names},
+            speed=SPEED,
+            hang_seconds=HANG,
+        )
+        # One own org and two sandboxes fail at first; one sandbox for good.
+        self._script([orgs[0], orgs[-1], orgs[-2]], "LockingFailure", times=1)
+        self._script([orgs[-3]], "LimitExceeded")
+        self.driver.plan(catalog["Harbor"]["versions"]["4.2.2"], orgs)
+        self._orgs = orgs
+        # Two orgs change under our feet: Salesforce refuses the one, the other needs no push.
+        self.demo.tell("orgs", {"org": orgs[-4], "uninstalled": True})
+        newer = catalog["Harbor"]["versions"]["4.3.0"]
+        self.demo.tell("orgs", {"org": orgs[-5], "version_id": newer})
+
+    def _script(self, orgs: Sequence[str], error: str, **more: int) -> None:
+        self.demo.tell("outcomes", {"orgs": orgs, "outcome": "fail", "error": error, **more})
+
+    def _plan_faults(self) -> None:
+        chance = self._chance
+        planned = []
+        for _ in range(chance.randint(1, 3)):
+            kind = chance.choices([*_FAULTS], weights=[*_FAULTS.values()])[0]
+            match, nth = "*", chance.randint(1, 20)
+            if chance.random() < 0.3:
+                match, nth = chance.choice(_WRITES), 1
+            planned.append({"fault": kind, "match": match, "nth": nth, "seconds": HANG})
+        self.demo.tell("faults", {"faults": planned})
+
+    def _wait(self, seconds: float) -> None:
+        """Let time pass; people do what waits for them meanwhile."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            done = self.driver.step(self.books.snapshot())
+            if done:
+                self._say(done)
+            time.sleep(min(1.0, max(0.0, left)))
+
+    def _paths(self, books: Snapshot) -> list[str]:
+        """The pages of one moment: home, rollout, a wave, two batches, three orgs."""
+        chance, slug = self._chance, self.driver.slug
+        rollout = books.rollout(slug)
+        where = f"/rollouts/{slug}/"
+        wave = current(books, rollout) or books.waves_of(rollout)[-1]
+        batches = [row.pk for row in books.batches]
+        moving = [row.org for row in books.targets if row.state == "in_flight"]
+        named = {org[:15]: org for org in self._orgs}
+        orgs = [named[org] for org in chance.sample(moving, k=min(1, len(moving)))]
+        orgs += chance.sample(self._orgs, k=3 - len(orgs))
+        return [
+            "/",
+            where,
+            f"{where}waves/{wave.number}/",
+            *(f"{where}batches/{pk}/" for pk in dict.fromkeys([*batches[-1:], *batches[:1]])),
+            *(f"/orgs/{org}/" for org in dict.fromkeys(orgs)),
+        ]
+
+    def _look(self, path: str) -> None:
+        """Read one page and judge it."""
+        before = self.books.snapshot()
+        text = self._reader.read(path)
+        after = self.books.snapshot()
+        seen_at = at(self.demo.ask("clock")["now"])
+        lines = [_effect(row) for row in self.demo.ask("effects", after=str(self._timeline.seq))[
+            "effects"
+        ]]  # fmt: skip
+        self.faults.update(line.detail["kind"] for line in lines if line.kind == "fault")
+        self._timeline.add(lines)
+        page = Page(path, figures_of(text), before, after, seen_at)
+        self._agree_about(page)
+        found = check(page, self._timeline, self._world)
+        kind = path.strip("/").split("/")
+        self.pages[kind[2] if len(kind) > 2 else kind[0] or "home"] += 1
+        self.checked.figures += found.figures
+        self.checked.oldest = max(self.checked.oldest, found.oldest)
+        self.checked.violations += found.violations
+
+    def _agree_about(self, page: Page) -> None:
+        """Our reading of the log must be the simulator's own at each moment that is judged."""
+        for moment in {figure.as_of for figure in page.figures if figure.as_of}:
+            told = self.demo.ask("truth", at=_iso(moment))
+            for request, truth in told["requests"].items():
+                ours = (
+                    self._timeline.request(request, moment),
+                    self._timeline.counts(request, moment),
+                )
+                if ours != (truth["status"], truth["jobs"]):
+                    raise AssertionError(f"two readings of the log: {ours} and {truth}")
+
+    def _say(self, words: str) -> None:
+        print(f"  {time.strftime('%H:%M:%S')}  {words}", flush=True)
+
+
+def _effect(row: dict[str, Any]) -> Effect:
+    return Effect(
+        row["seq"], at(row["at"]), row["kind"], row["request_id"], row["job_id"], row["org"],
+        row["version_id"], row["detail"],
+    )  # fmt: skip
+
+
+def _iso(moment: int) -> str:
+    seconds, ms = divmod(moment, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{ms:03}Z"
+
+
+def trial(name: str, *, moments: int, seed: int) -> Battery:
+    """Run once, with the mapping of that name bent ("" for none), and say what came of it."""
+    began = time.monotonic()
+    home = Path(tempfile.mkdtemp(prefix="pushboard-honesty-"))
+    battery = Battery(Demo(home, speed=SPEED, orgs=ORGS, bent=name), seed)
+    print(f"{name or 'as it is'}, seed {seed}, commit {commit()}, in {home}", flush=True)
+    try:
+        seen = battery.run(moments, until_wrong=bool(name))
+    finally:
+        battery.demo.stop()
+    wrong = battery.checked.violations
+    for one in wrong[:12]:
+        print(f"  {'found' if name else 'VIOLATION'}  {one}")
+    pages = ", ".join(f"{count} {kind}" for kind, count in battery.pages.items())
+    faults = ", ".join(f"{count} {kind}" for kind, count in battery.faults.most_common())
+    print(
+        table(
+            ("mapping", "moments", "figures", "oldest", "violations", "wall"),
+            [
+                (
+                    name or "as it is",
+                    str(seen),
+                    str(battery.checked.figures),
+                    f"{battery.checked.oldest:.1f} s",
+                    str(len(wrong)),
+                    f"{time.monotonic() - began:.0f} s",
+                )
+            ],
+        )
+    )
+    print(f"  pages: {pages}\n  faults met: {sum(battery.faults.values())} ({faults})")
+    for trouble in battery.driver.trouble:
+        print(f"  turned away: {trouble}")
+    if not wrong or name:
+        shutil.rmtree(home)
+    return battery
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--moments", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--break-mapping", choices=sorted(BENT), default="")
+    given = parser.parse_args(arguments)
+    if given.break_mapping:
+        bent = trial(given.break_mapping, moments=given.moments, seed=given.seed)
+        return 1 if bent.checked.violations else 0
+    straight = trial("", moments=given.moments, seed=given.seed)
+    bent = trial(USUAL, moments=given.moments, seed=given.seed)
+    good = not straight.checked.violations and bool(bent.checked.violations)
+    print("honest, and the check can fail" if good else "NOT GOOD")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

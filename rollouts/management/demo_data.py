@@ -12,9 +12,10 @@ from django.conf import settings
 
 from rollouts.domain.lifecycle import WaveState
 from rollouts.domain.permissions import Role
-from rollouts.models import Connection, Package, Person, RoleGrant, Rollout
-from rollouts.pipeline import approve, clock, plan, tick
+from rollouts.models import Package, Person, Rollout
+from rollouts.pipeline import approve, clock, connections, plan, tick
 from rollouts.pipeline.deployment import demand_mode
+from rollouts.pipeline.people import add_person
 
 PASSWORD = "pushboard"  # noqa: S105 - simulation only, printed on the screen
 PEOPLE = (
@@ -36,7 +37,7 @@ def prepare(*, with_rollout: bool = True) -> list[str]:
     demand_mode()
     now = clock.now()
     story = [f"{_people(now)} people"]
-    link = _connection()
+    link = connections.from_settings()
     if not link.org_id:
         tick.sync_all()
         link.refresh_from_db()
@@ -51,21 +52,8 @@ def prepare(*, with_rollout: bool = True) -> list[str]:
 def _people(now: datetime) -> int:
     for email, name, role in PEOPLE:
         if not Person.objects.filter(email=email).exists():
-            person = Person.objects.create_user(email, PASSWORD, name=name)
-            RoleGrant.objects.create(person=person, role=role, granted_at=now, starts_at=now)
+            add_person(email, name=name, roles=[role], password=PASSWORD, now=now)
     return len(PEOPLE)
-
-
-def _connection() -> Connection:
-    link, _ = Connection.objects.get_or_create(
-        name=settings.SALESFORCE["name"],
-        defaults={"simulated": True, "login_url": settings.SALESFORCE["login_url"]},
-    )
-    if link.login_url != settings.SALESFORCE["login_url"]:
-        # The simulated org takes a free port at each start.
-        Connection.objects.filter(pk=link.pk).update(login_url=settings.SALESFORCE["login_url"])
-        link.refresh_from_db()
-    return link
 
 
 def _first_rollout() -> str:

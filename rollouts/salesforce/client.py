@@ -69,8 +69,7 @@ class Client:
         """
         if not self.writes_allowed:
             raise WritesRefused(
-                f"{self.name} only observes, so Pushboard did not {what}. An admin turns push "
-                "mode on.",
+                f"{self.name} only observes, so Pushboard did not {what}. Nothing was sent.",
                 code="OBSERVE_MODE",
             )
         return self._ask(Kind.WRITE, what, call)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from django.db import transaction
 
@@ -27,10 +30,16 @@ from rollouts.models import (
 from rollouts.pipeline import clock
 from rollouts.pipeline.leases import beat
 from rollouts.pipeline.transitions import record
-from rollouts.salesforce.errors import SalesforceError
+from rollouts.salesforce.errors import LoginLost, SalesforceError, TryAgain
 from rollouts.salesforce.gateway import Gateway, SfPackage, SfSubscriber, SfVersion
 
+T = TypeVar("T")
+
 RETIRE_PERCENT, RETIRE_AT_LEAST = 2.0, 20
+# A sync is a chain of a dozen reads and comes every quarter of an hour. Without a second try one
+# hiccup in it would leave every org on the pages a quarter of an hour older.
+READS = 3
+_NO_CALLS_LEFT = "REQUEST_LIMIT_EXCEEDED"
 _ORG_FIELDS = ["name", "folded", "is_production", "status", "instance", "parent_key"]
 _PUSHED = [AttemptState.IN_PROGRESS.value, AttemptState.SUCCEEDED.value, AttemptState.STUCK.value]
 
@@ -55,6 +64,22 @@ def sync(link: Connection, gateway: Gateway, *, full: bool = True) -> list[SyncR
     return runs
 
 
+def _read(ask: Callable[[], T]) -> T:
+    """Ask again when Salesforce stumbles; reads have no effect, so nothing is done twice.
+
+    Raises SalesforceError when it goes on stumbling; at once without a login or calls left.
+    """
+    for _ in range(READS - 1):
+        try:
+            return ask()
+        except LoginLost:
+            raise
+        except TryAgain as trouble:
+            if trouble.code == _NO_CALLS_LEFT:
+                raise
+    return ask()
+
+
 def note_budget(link: Connection, gateway: Gateway) -> None:
     """Store when Salesforce last answered and what is left of the day's calls."""
     budget = gateway.budget()
@@ -70,10 +95,10 @@ def note_failure(link: Connection, error: SalesforceError) -> None:
 
 
 def _sync_catalog(link: Connection, gateway: Gateway) -> None:
-    identity = gateway.identity()
+    identity = _read(gateway.identity)
     read_at = clock.now()
-    packages = gateway.packages()
-    versions = {package.id: gateway.versions(package.id) for package in packages}
+    packages = _read(gateway.packages)
+    versions = {package.id: _read(partial(gateway.versions, package.id)) for package in packages}
     with transaction.atomic():
         if not link.org_id:
             Connection.objects.filter(pk=link.pk, org_id="").update(
@@ -122,7 +147,7 @@ def sync_package(package: Package, gateway: Gateway, *, full: bool = True) -> Sy
     run = SyncRun.objects.create(package=package, full=full, read_at=read_at)
     since = None if full or package.changed_until is None else package.changed_until
     try:
-        rows = [row for page in gateway.subscribers(package.sf_id, since=since) for row in page]
+        rows = _read(lambda: _subscribers(package, gateway, since))
     except SalesforceError as error:
         SyncRun.objects.filter(pk=run.pk).update(problem=str(error), ended_at=clock.now())
         run.refresh_from_db()
@@ -136,6 +161,10 @@ def sync_package(package: Package, gateway: Gateway, *, full: bool = True) -> Sy
         record("sync_refused", f"package {package.name}", now=clock.now(), reason=problem)
     run.refresh_from_db()
     return run
+
+
+def _subscribers(package: Package, gateway: Gateway, since: datetime | None) -> list[SfSubscriber]:
+    return [row for page in gateway.subscribers(package.sf_id, since=since) for row in page]
 
 
 def _store(package: Package, rows: list[SfSubscriber], run: SyncRun, *, complete: bool) -> str:

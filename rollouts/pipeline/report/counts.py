@@ -15,6 +15,8 @@ WORDS = (
     "planned", "prepared", "queued", "running", "upgraded",
     "confirmed", "failed", "canceled", "skipped",
 )  # fmt: skip
+# Looks that a page takes anew when a read was stored meanwhile; they come a second or more apart.
+RECOUNTS = 2
 _OF_ATTEMPT = {
     AttemptState.RESERVED.value: "prepared",
     AttemptState.SUBMITTED.value: "prepared",
@@ -78,36 +80,61 @@ def _word(target_state: str, attempt_state: str | None) -> str:
 
 
 def wave_counts(rollout: Rollout) -> dict[int, Counts]:
-    """Count each wave's orgs, all from the same rows."""
+    """Count each wave's orgs, with the moment of the read that exactly these figures rest on.
+
+    A page takes two looks at the rows; when the conductor has stored a new read between them, both
+    are taken again, so that new figures never stand beside an old moment.
+    """
+    found, as_of = _count_waves(rollout)
+    for _ in range(RECOUNTS):
+        now = Rollout.objects.filter(pk=rollout.pk).values_list("sf_as_of", flat=True).first()
+        if now == as_of:
+            break
+        found, as_of = _count_waves(rollout)
+    return found
+
+
+def _count_waves(rollout: Rollout) -> tuple[dict[int, Counts], datetime | None]:
+    waves = list(rollout.waves.values_list("number", "rollout__sf_as_of"))
+    as_of = waves[0][1] if waves else rollout.sf_as_of
     newest = dict(
         Attempt.objects.filter(target__rollout=rollout)
         .exclude(state=AttemptState.CANCELED.value)
         .order_by("number")
         .values_list("target_id", "state")
     )
-    found = {
-        number: Counts(as_of=rollout.sf_as_of)
-        for number in rollout.waves.values_list("number", flat=True)
-    }
+    found = {number: Counts(as_of=as_of) for number, _ in waves}
     for pk, number, state in rollout.targets.values_list("pk", "wave__number", "state"):
         found[number].by_word[_word(state, newest.get(pk))] += 1
-    return found
+    return found, as_of
 
 
 def counts(rollout: Rollout, waves: dict[int, Counts] | None = None) -> Counts:
     """Count a rollout's orgs: the sum of its waves, so that the two can't disagree."""
-    total = Counts(as_of=rollout.sf_as_of)
-    for part in (waves if waves is not None else wave_counts(rollout)).values():
+    parts = list((waves if waves is not None else wave_counts(rollout)).values())
+    total = Counts(as_of=parts[0].as_of if parts else rollout.sf_as_of)
+    for part in parts:
         total.by_word.update(part.by_word)
     return total
 
 
 def batch_counts(wave: Wave) -> dict[int, Counts]:
-    """Count each batch's attempts; a batch's figures are as old as its own last read."""
-    ages = dict(wave.batches.values_list("pk", "sf_as_of"))
-    found = {pk: Counts(as_of=as_of) for pk, as_of in ages.items()}
-    for pk, state in Attempt.objects.filter(batch__wave=wave).values_list("batch_id", "state"):
-        found[pk].by_word[_OF_ATTEMPT[state]] += 1
+    """Count each batch's attempts, dated by the oldest last read of any of them.
+
+    Not by the batch's own read: arming reads the request alone, and its jobs are then as old as
+    they were. Figures and moments come from one statement, so that they belong together.
+    """
+    found = {pk: Counts(as_of=as_of) for pk, as_of in wave.batches.values_list("pk", "sf_as_of")}
+    oldest: dict[int, datetime] = {}
+    for pk, state, as_of in Attempt.objects.filter(batch__wave=wave).values_list(
+        "batch_id", "state", "sf_as_of"
+    ):
+        part = found.setdefault(pk, Counts())
+        part.by_word[_OF_ATTEMPT[state]] += 1
+        if as_of is not None:
+            oldest[pk] = min(as_of, oldest.get(pk, as_of))
+    for pk, as_of in oldest.items():
+        found[pk].as_of = as_of
     return found
 
 

@@ -37,6 +37,8 @@ _FAULTS = {
     "error_before": 5, "error_after": 4, "reset_before": 3, "reset_after": 4, "hang_before": 2,
     "hang_after": 2, "expired_session": 3, "refuse": 2, "not_json": 2, "quota": 1,
 }  # fmt: skip
+# Writes are few beside the reads; so many of the faults are kept for them.
+WRITES_MET = 0.15
 _WRITES = ("create:PackagePushRequest", "collection:PackagePushJob", "update:PackagePushRequest")
 
 
@@ -59,7 +61,7 @@ class Battery:
         self._prepare()
         for number in range(1, moments + 1):
             self._plan_faults()
-            self._wait(self._chance.uniform(2.0, 8.0))
+            self._wait(self._chance.uniform(3.0, 11.0))
             before = len(self.checked.violations)
             for path in self._paths(self.books.snapshot()):
                 self._look(path)
@@ -101,7 +103,7 @@ class Battery:
         for _ in range(chance.randint(1, 3)):
             kind = chance.choices([*_FAULTS], weights=[*_FAULTS.values()])[0]
             match, nth = "*", chance.randint(1, 20)
-            if chance.random() < 0.3:
+            if chance.random() < WRITES_MET:
                 match, nth = chance.choice(_WRITES), 1
             planned.append({"fault": kind, "match": match, "nth": nth, "seconds": HANG})
         self.demo.tell("faults", {"faults": planned})

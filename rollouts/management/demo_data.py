@@ -12,8 +12,8 @@ from django.conf import settings
 
 from rollouts.domain.lifecycle import WaveState
 from rollouts.domain.permissions import Role
-from rollouts.models import Package, Person, Rollout
-from rollouts.pipeline import approve, clock, connections, plan, tick
+from rollouts.models import Org, Package, Person, Rollout
+from rollouts.pipeline import approve, clock, connections, own_orgs, plan, tick
 from rollouts.pipeline.deployment import demand_mode
 from rollouts.pipeline.people import add_person
 
@@ -28,6 +28,8 @@ PEOPLE = (
     ("omar@pushboard.example", "Omar Auditor", Role.AUDITOR),
 )
 FIRST_VERSION = (4, 2, 2)
+# The invented vendor, whose own orgs go first.
+VENDOR = "Harborline"
 
 
 def prepare(*, with_rollout: bool = True) -> list[str]:
@@ -43,6 +45,8 @@ def prepare(*, with_rollout: bool = True) -> list[str]:
         link.refresh_from_db()
         if link.failure:
             raise RuntimeError(f"the simulated Salesforce could not be read: {link.failure}")
+        own = Org.objects.filter(name__startswith=VENDOR).values_list("key", flat=True)
+        own_orgs.mark(list(own), now=clock.now())
         story.append("packages, versions and orgs read from the simulated Salesforce")
     if with_rollout and not Rollout.objects.exists():
         story.append(_first_rollout())

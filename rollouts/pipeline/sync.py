@@ -224,7 +224,6 @@ def _store_orgs(rows: list[SfSubscriber], read_at: datetime) -> int:
                     key=row.org,
                     first_seen_at=read_at,
                     seen_at=read_at,
-                    is_own=row.status == "Demo",
                     **values,
                 )
             )

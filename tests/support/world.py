@@ -22,7 +22,7 @@ from rollouts.models import (
     Rollout,
     Wave,
 )
-from rollouts.pipeline import approve, plan, tick
+from rollouts.pipeline import approve, own_orgs, plan, tick
 from rollouts.salesforce.auth import ClientCredentials, Login
 from rollouts.salesforce.hosts import Hosts
 from rollouts.salesforce.live import SalesforceGateway
@@ -97,6 +97,8 @@ class World:
 
     def sync(self) -> None:
         tick.sync_all()
+        own = Org.objects.filter(name__startswith="Harborline").values_list("key", flat=True)
+        own_orgs.mark(list(own), now=self.clock())
         self._synced = self.clock()
 
     def version(self, number: str, namespace: str = "hbr") -> PackageVersion:

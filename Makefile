@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) pushboard/bootstrap.py
 
-.PHONY: help demo test test-browser lint format lock battery-kill battery-honesty
+.PHONY: help demo test test-browser test-postgres lint format lock battery-kill battery-honesty
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: ## every check and test that needs no browser; some tests: ARGS="tests/dom
 
 test-browser: ## the stories in a real Chromium (Debian's package chromium)
 	@$(BOOTSTRAP) dev -m tests.browser_gate $(ARGS)
+
+test-postgres: ## the tests on PostgreSQL, as production runs (Debian's package postgresql)
+	@$(BOOTSTRAP) dev -m tests.postgres_gate $(ARGS)
 
 lint: ## the checks without the tests
 	@$(BOOTSTRAP) dev -m tests.gate lint

@@ -16,9 +16,9 @@ from rollouts.pipeline.transitions import Refusal, record
 def mark(
     org_ids: Iterable[str], *, own: bool = True, by: Person | None = None, now: datetime
 ) -> int:
-    """Mark orgs as own (or no longer so) for rollouts planned from now on; returns how many changed.
+    """Mark orgs as own (or no longer so) for rollouts planned from now on.
 
-    All or nothing: raises Refusal when an id is mistyped or no such org is known.
+    Returns how many changed. All or nothing: raises Refusal when an id is mistyped or no such org is known.
     """
     try:
         keys = [ids.org_id(text) for text in org_ids]

@@ -18,7 +18,8 @@ def mark(
 ) -> int:
     """Mark orgs as own (or no longer so) for rollouts planned from now on.
 
-    Returns how many changed. All or nothing: raises Refusal when an id is mistyped or no such org is known.
+    Returns how many changed. All or nothing: raises Refusal when an id is mistyped or no such
+    org is known.
     """
     try:
         keys = [ids.org_id(text) for text in org_ids]

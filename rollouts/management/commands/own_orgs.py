@@ -13,7 +13,7 @@ from rollouts.pipeline.transitions import Refusal
 
 
 class Command(BaseCommand):
-    """Mark our own and volunteers' orgs, which every rollout pushes first; without ids, list them."""
+    """Mark the orgs that every rollout pushes first; without ids, list them."""
 
     help = "Mark orgs that go first in every rollout; without ids, list those that are marked."
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from django import template
 
 from rollouts.domain.failures import FailureKind
 from rollouts.models import Event
+from rollouts.pipeline.report import Cluster
 
 register = template.Library()
 
@@ -97,6 +98,15 @@ def verdict_icon(tone: str) -> str:
     return shapes.get(tone, "info")
 
 
+@register.filter
+def failure_title(cluster: Cluster) -> str:
+    """Name a kind of failure: Salesforce's title, else what its signature says."""
+    if cluster.example and cluster.example.title:
+        return cluster.example.title
+    parts = [part for part in cluster.signature.split(" | ") if part != "None"]
+    return parts[0] if parts else "No error recorded"
+
+
 _KINDS = {
     FailureKind.TRANSIENT: "worth a retry",
     FailureKind.SUBSCRIBER: "the customer must act",
@@ -110,3 +120,27 @@ _KINDS = {
 def failure_words(kind: str) -> str:
     """Say whose turn it is after a failure."""
     return _KINDS.get(FailureKind(kind), kind) if kind else _KINDS[FailureKind.UNKNOWN]
+
+
+class Pressable(Protocol):
+    """What `whys` needs of a button."""
+
+    label: str
+    enabled: bool
+    why_not: str
+
+
+@register.filter
+def whys(buttons: list[Pressable]) -> list[str]:
+    """Say why the disabled buttons can't be pressed, once for those with the same reason."""
+    grouped: dict[str, list[str]] = {}
+    for button in buttons:
+        if not button.enabled:
+            reason = button.why_not.removeprefix(f"{button.label} is ")
+            grouped.setdefault(reason, []).append(button.label)
+    return [
+        f"{', '.join(labels)}: {reason.replace('for: ', 'for ', 1)}"
+        if reason.startswith("for: ")
+        else reason
+        for reason, labels in grouped.items()
+    ]

@@ -191,7 +191,7 @@ def _note(wave: Wave, approvers: list[str], is_current: bool, now: datetime) -> 
     if wave.state == WaveState.BAKING and wave.baked_until:
         return "Bake is over, judged next" if now >= wave.baked_until else "Baking"
     if wave.state == WaveState.PASSED and wave.passed_at:
-        return f"Passed {wave.passed_at:%a %d %b, %H:%M} UTC"
+        return f"Passed {wave.passed_at.day} {wave.passed_at:%b, %H:%M}"
     if wave.state in (WaveState.APPROVED, WaveState.DISPATCHING):
         return f"Approved by {by}" if by else "Approved"
     return wave.reason

@@ -81,7 +81,7 @@ def test_a_viewer_sees_the_buttons_and_why_they_are_not_theirs(
 ) -> None:
     page = sign_in("vic").get(PAGE).content.decode()
 
-    assert "Pause is for: admin or approver or planner." in page
+    assert "Pause, Halt rollout, Abort: for admin or approver or planner." in page
     assert 'action="/rollouts/hbr-4-3-0/pause/"' not in page
 
 

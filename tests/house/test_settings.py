@@ -66,6 +66,7 @@ def test_every_answer_carries_the_strict_policy(client: Client) -> None:
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Referrer-Policy"] == "same-origin"
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "camera=()" in answer["Permissions-Policy"]
 
 
 def test_pages_are_closed_unless_a_view_opens_them() -> None:

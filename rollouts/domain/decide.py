@@ -15,6 +15,9 @@ from rollouts.domain.judging import Tally, bake_until, judge, may_pass
 from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, WaveState
 from rollouts.domain.policy import STRICT_KINDS, Policy
 
+# So many batches in a row that could not be armed are no chance: a person must look.
+UNARMED_LIMIT = 3
+
 
 class Do(StrEnum):
     """The kinds of action that a decision may ask for."""
@@ -35,7 +38,12 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WaveFacts:
-    """One wave as counted from its rows. Counts are orgs unless they say otherwise."""
+    """One wave as counted from its rows. Counts are orgs unless they say otherwise.
+
+    ``lapsed``: nothing more of its list can be armed, since the approval was not used in time or
+    the approved end date is too near. ``unarmed`` counts the newest batches in a row that were
+    called back before they could be armed, and ``unarmed_because`` says why the last one was.
+    """
 
     number: int
     state: WaveState
@@ -54,6 +62,8 @@ class WaveFacts:
     baked_until: datetime | None = None
     review: str = ""
     acknowledged: int = 0
+    unarmed: int = 0
+    unarmed_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,12 @@ class Action:
 
 def decide(facts: RolloutFacts, policy: Policy, now: datetime) -> list[Action]:
     """Return what to do now, in order; a single WAIT says why nothing."""
+    unseen = sum(wave.unsettled for wave in facts.waves)
     if facts.state is RolloutState.ABORTING:
         if facts.open_batches:
             return [Action(Do.WAIT, because=f"{facts.open_batches} batches are not settled")]
+        if unseen:
+            return [Action(Do.WAIT, because=f"{unseen} pushed orgs were not looked at yet")]
         return [Action(Do.DRAINED, because="nothing of it can still start")]
     if facts.state not in (RolloutState.READY, RolloutState.ACTIVE):
         return [Action(Do.WAIT, because=f"the rollout is {facts.state}")]
@@ -94,6 +107,8 @@ def decide(facts: RolloutFacts, policy: Policy, now: datetime) -> list[Action]:
     if judged:
         return judged
     current = next((wave for wave in facts.waves if wave.state not in WAVE_ENDS), None)
+    if current is None and unseen:
+        return [Action(Do.WAIT, because=f"{unseen} pushed orgs were not looked at yet")]
     if current is None:
         return [Action(Do.COMPLETE, because="every wave has ended")]
     return [_next(current, facts, policy, now)]
@@ -116,6 +131,9 @@ def _next(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: datetime) -
             return _dispatching(wave, facts, policy, now)
         case WaveState.BAKING:
             return _baking(wave, policy, now)
+        case WaveState.FROZEN if not wave.planned:
+            # A halt took its approval back, but nothing is left of it that needs one.
+            return _over(wave, now)
         case WaveState.FROZEN:
             return Action(Do.WAIT, wave.number, f"wave {wave.number} waits for approval")
         case _:
@@ -135,14 +153,28 @@ def _approved(wave: WaveFacts, facts: RolloutFacts) -> Action:
 
 
 def _dispatching(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: datetime) -> Action:
-    if wave.planned:
+    if wave.planned and not (wave.lapsed or not wave.approved):
         return _next_batch(wave, facts, policy)
-    if wave.unsettled:
+    if wave.planned and not wave.open_batches:
+        return Action(
+            Do.LAPSE, wave.number, f"its approval ran out with {wave.planned} orgs still to go"
+        )
+    if wave.unsettled or wave.open_batches:
         return Action(Do.WAIT, wave.number, f"{wave.unsettled} orgs are not settled")
-    if wave.retry_due and not facts.holds and not wave.review:
+    retries = (wave.retry_due or wave.retry_waiting) and wave.approved and not wave.lapsed
+    if retries and wave.retry_due and not facts.holds and not wave.review:
         return Action(Do.RETRY_BATCH, wave.number, f"{wave.retry_due} failures are worth a retry")
-    if wave.retry_due or wave.retry_waiting:
+    if retries:
         return Action(Do.WAIT, wave.number, "retries are due later")
+    return _over(wave, now)
+
+
+def _over(wave: WaveFacts, now: datetime) -> Action:
+    """Nothing of the wave is left to push: it bakes, or there was nothing to bake."""
+    if wave.unsettled or wave.open_batches:
+        return Action(Do.WAIT, wave.number, f"{wave.unsettled} orgs are not settled")
+    if not wave.tally.attempted and wave.review:
+        return Action(Do.WAIT, wave.number, wave.review)
     if not wave.tally.attempted:
         return Action(Do.SKIP, wave.number, "none of its orgs needed a push any more")
     finished = wave.last_ended or now
@@ -159,6 +191,12 @@ def _next_batch(wave: WaveFacts, facts: RolloutFacts, policy: Policy) -> Action:
         return Action(Do.WAIT, wave.number, facts.holds[0])
     if wave.review:
         return Action(Do.WAIT, wave.number, wave.review)
+    if wave.unarmed >= UNARMED_LIMIT:
+        return Action(
+            Do.REVIEW,
+            wave.number,
+            f"{wave.unarmed} batches in a row could not be armed; the last: {wave.unarmed_because}",
+        )
     strict = wave.tally.kind in STRICT_KINDS
     needed = 100.0 if strict else policy.next_batch_settled_percent
     if wave.open_batches and (strict or wave.newest_settled_percent < needed):

@@ -141,7 +141,8 @@ WAVE_MOVES: tuple[Move[WaveState], ...] = (
         reason_later=True,
     ),
     Move("start", frozenset({W.APPROVED}), W.DISPATCHING, engine=True),
-    Move("settle", frozenset({W.DISPATCHING}), W.BAKING, engine=True),
+    # Also from frozen: what a halt voided may have had nothing left to push.
+    Move("settle", frozenset({W.DISPATCHING, W.FROZEN}), W.BAKING, engine=True),
     Move("retry", frozenset({W.BAKING}), W.DISPATCHING, engine=True),
     Move("pass", frozenset({W.BAKING}), W.PASSED, engine=True),
     Move("call_back", frozenset({W.DISPATCHING, W.BAKING}), W.FROZEN, engine=True),

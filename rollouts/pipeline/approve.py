@@ -25,6 +25,7 @@ from rollouts.models import (
     Target,
     Wave,
 )
+from rollouts.pipeline import timing
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, move_wave, record
 
 
@@ -56,7 +57,7 @@ def freeze(wave: Wave, *, by: Person, now: datetime) -> FrozenList:
     """
     demand(by, Permission.FREEZE, now)
     wave = (
-        Wave.objects.select_for_update()
+        Wave.objects.select_for_update(of=("self", "rollout"))
         .select_related("rollout__to_version__package")
         .get(pk=wave.pk)
     )
@@ -189,6 +190,23 @@ def approval_refusal(frozen: FrozenList, person: Person, now: datetime) -> str:
     )
 
 
+def in_force(frozen: FrozenList, now: datetime) -> list[Approval]:
+    """List the approvals of a list that count now.
+
+    An approval counts while its giver may still give it: roles are read here, not remembered.
+    """
+    if frozen.voided_at is not None:
+        return []
+    barred = {frozen.wave.rollout.author_id, frozen.frozen_by_id}
+    return [
+        approval
+        for approval in frozen.approvals.standing().select_related("person")
+        if approval.digest == frozen.digest
+        and approval.person_id not in barred
+        and approval.person.may_at(Permission.APPROVE, now)
+    ]
+
+
 def who_can(frozen: FrozenList, now: datetime) -> list[Person]:
     """List the people who could approve this list."""
     grants = RoleGrant.objects.filter(
@@ -205,7 +223,11 @@ def approve(wave: Wave, *, seen_digest: str, by: Person, reason: str, now: datet
     one that the form carried. Raises Overtaken when any of them differ.
     """
     demand(by, Permission.APPROVE, now)
-    wave = Wave.objects.select_for_update().select_related("rollout", "frozen_list").get(pk=wave.pk)
+    wave = (
+        Wave.objects.select_for_update(of=("self", "rollout"))
+        .select_related("rollout", "frozen_list")
+        .get(pk=wave.pk)
+    )
     frozen = wave.frozen_list
     if wave.state != WaveState.FROZEN.value or frozen is None or frozen.voided_at:
         raise Overtaken(f"Wave {wave.number} is not waiting for approval any more. Look again.")
@@ -289,8 +311,19 @@ def withdraw(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
 
 
 @transaction.atomic
-def lapse(wave: Wave, *, now: datetime) -> None:
-    """Let an approval that opened nothing in time go; the wave waits for a new one."""
-    if wave.frozen_list:
-        wave.frozen_list.approvals.standing().update(voided_at=now, void_reason="lapsed")
-    move_wave(wave, WaveState.FROZEN, now=now, because="the approval lapsed before a start")
+def lapse(wave: Wave, *, because: str, now: datetime) -> None:
+    """Let an approval go that can open nothing more; what is left waits for a new one.
+
+    A list that was begun or whose end date is too near is void with it: what is left of it is
+    frozen anew.
+    """
+    frozen = wave.frozen_list
+    policy = wave.rollout.policy
+    if frozen and (
+        wave.state == WaveState.DISPATCHING.value
+        or timing.earliest_start(frozen, policy, now) >= frozen.end_by
+    ):
+        void(frozen, reason=because, now=now)
+    elif frozen:
+        frozen.approvals.standing().update(voided_at=now, void_reason="lapsed")
+    move_wave(wave, WaveState.FROZEN, now=now, because=because)

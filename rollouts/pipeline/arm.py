@@ -20,9 +20,8 @@ from rollouts.domain.lifecycle import (
     TargetState,
     WaveState,
 )
-from rollouts.domain.permissions import Permission
-from rollouts.models import Attempt, Batch, Rollout, Wave
-from rollouts.pipeline import clock, doubt, holds, timing
+from rollouts.models import Attempt, Batch, Exclusion, Rollout, Wave
+from rollouts.pipeline import approve, clock, doubt, holds, timing
 from rollouts.pipeline.dropouts import leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
@@ -66,22 +65,37 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
     assert batch.sf_id is not None  # noqa: S101 - verified batches are bound
     read_at = clock.now()
     package = batch.list.to_version.package.sf_id
-    orgs = list(batch.attempts.filter(state__in=_LIVE).values_list("org__key", flat=True))
+    approved = {
+        attempt.org.key: attempt.approved.from_version.number
+        for attempt in batch.attempts.filter(state__in=_LIVE).select_related(
+            "org", "approved__from_version"
+        )
+    }
+    orgs = list(approved)
+    barred = set(
+        Exclusion.objects.in_force(read_at)
+        .filter(org__key__in=orgs)
+        .values_list("org__key", flat=True)
+    )
     wanted = batch.list.to_version
     version = next((v for v in gateway.versions(package) if v.id == wanted.sf_id), None)
     unpushable = "Salesforce does not list it"
     if version is not None:
         unpushable = "" if version.released and not version.deprecated else "beta or deprecated"
-    known = dict(wanted.package.versions.values_list("sf_id", "major"))
+    known = {one.sf_id: one.number for one in wanted.package.versions.all()}
     installed = {row.org: row for row in gateway.installed(package, orgs)}
     lost = []
     for org in orgs:
         row = installed.get(org)
+        has = known.get(row.version_id) if row else None
         if row is None or not row.installed:
             lost.append((org, TargetState.GONE.value))
-        elif row.version_id == wanted.sf_id or _is_newer(row.version_id, batch):
+        elif has is not None and has >= wanted.number:
             lost.append((org, TargetState.ALREADY_CURRENT.value))
-        elif row.blocked or row.status == "Inactive" or row.version_id not in known:
+        elif row.blocked or row.status == "Inactive" or org in barred:
+            lost.append((org, TargetState.EXCLUDED.value))
+        elif has is None or has < approved[org]:
+            # A larger jump than anybody agreed to, or one that nobody can name.
             lost.append((org, TargetState.EXCLUDED.value))
     request = gateway.request(batch.sf_id)
     jobs = gateway.jobs([batch.sf_id])
@@ -101,17 +115,12 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
     )
 
 
-def _is_newer(sf_id: str, batch: Batch) -> bool:
-    seen = batch.list.to_version.package.versions.filter(sf_id=sf_id).first()
-    return seen is not None and seen.number > batch.list.to_version.number
-
-
 def _mark_lost(batch: Batch, live: LiveReads) -> None:
     """Mark orgs that must not be pushed now; the rebuilt batch is made without them."""
     why = {
         TargetState.GONE.value: "the package is no longer installed",
         TargetState.ALREADY_CURRENT.value: "has this version or a newer one already",
-        TargetState.EXCLUDED.value: "blocked, inactive or on an unknown version",
+        TargetState.EXCLUDED.value: "blocked, inactive, excluded or not on the version it had",
     }
     keys = dict(live.not_pushable)
     targets = batch.attempts.filter(org__key__in=keys, state__in=_LIVE)
@@ -130,7 +139,11 @@ def _commit(batch: Batch, live: LiveReads, gateway: Gateway) -> tuple[str, ...]:
     """Re-check every rule under locks and mark the batch arming; returns the refusals."""
     rollout = Rollout.objects.select_for_update().get(pk=batch.wave.rollout_id)
     wave = Wave.objects.select_for_update().get(pk=batch.wave_id)
-    fresh = Batch.objects.select_for_update().select_related("list__to_version").get(pk=batch.pk)
+    fresh = (
+        Batch.objects.select_for_update(of=("self",))
+        .select_related("list__to_version")
+        .get(pk=batch.pk)
+    )
     now = clock.now()
     facts = _facts(rollout, wave, fresh, batch.epoch, gateway, now)
     refusals = arm_refusals(facts, live, rollout.policy, now)
@@ -152,15 +165,14 @@ def _facts(
     rollout: Rollout, wave: Wave, fresh: Batch, epoch: int, gateway: Gateway, now: datetime
 ) -> ArmFacts:
     frozen = fresh.list
-    # An approval counts while its giver may still give it: roles are read here, not remembered.
-    approvals = [
-        approval
-        for approval in frozen.approvals.standing().select_related("person")
-        if approval.person.may_at(Permission.APPROVE, now)
-        and approval.person_id not in (rollout.author_id, frozen.frozen_by_id)
-    ]
+    approvals = approve.in_force(frozen, now)
     attempts = list(fresh.attempts.filter(state__in=_LIVE).select_related("org", "approved"))
-    astray = [a.org.key for a in attempts if a.approved.list_id != frozen.pk]
+    astray = [
+        a.org.key
+        for a in attempts
+        if (a.approved.list_id, a.approved.org_id) != (frozen.pk, a.org_id)
+        or a.version_id != frozen.to_version_id
+    ]
     elsewhere = (
         Attempt.objects.live()
         .filter(org__in=[a.org_id for a in attempts])
@@ -176,6 +188,10 @@ def _facts(
         reasons.append("the rollout was halted since this batch was made")
     if astray:
         reasons.append("an org is not on the approved list")
+    if Exclusion.objects.in_force(now).filter(org__in=[a.org_id for a in attempts]).exists():
+        reasons.append("an org of it was excluded a moment ago")
+    if rollout.policy_json != frozen.policy_json:
+        reasons.append("the rules are not those that were approved")
     if frozen.digest != _digest_now(fresh):
         reasons.append("the frozen list is not what was hashed")
     assert fresh.start_at is not None and fresh.not_after is not None  # noqa: S101, PT018
@@ -253,7 +269,7 @@ def confirm(claim: Claim, gateway: Gateway, now: datetime) -> None:
         case SfStatus.CREATED:
             _arm_again(claim, gateway, now)
         case SfStatus.CANCELED:
-            doubt.want_cancel(batch, "somebody canceled the request at Salesforce", now)
+            doubt.canceled_elsewhere(batch, now)
 
 
 def _arm_again(claim: Claim, gateway: Gateway, now: datetime) -> None:
@@ -263,12 +279,14 @@ def _arm_again(claim: Claim, gateway: Gateway, now: datetime) -> None:
     if now > timing.arm_until(batch, policy):
         doubt.want_cancel(batch, "arming was not confirmed before the fuse ran short", now)
         return
-    rollout = Rollout.objects.get(pk=batch.wave.rollout_id)
-    standing = batch.list.approvals.standing().count() >= batch.wave.approvals_needed
+    fresh = Batch.objects.select_related("list__wave__rollout").get(pk=batch.pk)
+    if fresh.epoch != claim.epoch or fresh.cancel_wanted_at:
+        return
+    rollout = fresh.list.wave.rollout
+    standing = len(approve.in_force(fresh.list, now)) >= batch.wave.approvals_needed
     if (
         rollout.state != RolloutState.ACTIVE.value
         or rollout.epoch != batch.rollout_epoch
-        or batch.list.voided_at
         or not standing
         or holds.set_by_people(rollout)
     ):

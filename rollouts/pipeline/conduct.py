@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 
 from rollouts.domain.decide import Action, Do, RolloutFacts, WaveFacts, decide
 from rollouts.domain.failures import FailureKind
@@ -19,19 +19,29 @@ from rollouts.domain.lifecycle import (
     TargetState,
     WaveState,
 )
-from rollouts.domain.policy import Policy, WaveKind
-from rollouts.models import Attempt, Batch, Rollout, Target, Wave
-from rollouts.pipeline import approve, halting, holds
+from rollouts.domain.policy import STRICT_KINDS, Policy, WaveKind
+from rollouts.models import Attempt, Batch, Event, FrozenList, Rollout, Target, Wave
+from rollouts.pipeline import approve, halting, holds, timing
 from rollouts.pipeline.dropouts import hold_for_review
 from rollouts.pipeline.prepare import reserve
 from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
+_UNDER_WAY = [
+    WaveState.FROZEN.value,
+    WaveState.APPROVED.value,
+    WaveState.DISPATCHING.value,
+    WaveState.BAKING.value,
+]
 _SUCCESS = (AttemptState.SUCCEEDED.value, AttemptState.CONFIRMED.value)
 
 
+# What may lie between a look at the rows and what follows from it is a whole other conductor, so
+# both are one transaction on the locked rollout; no call to Salesforce is made in it.
+@transaction.atomic
 def conduct(rollout: Rollout, now: datetime) -> list[Action]:
     """Decide about one rollout and do it; returns what was decided, for the log and the page."""
+    rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
     facts = gather(rollout, now)
     actions = decide(facts, rollout.policy, now)
     for action in actions:
@@ -47,28 +57,48 @@ def gather(rollout: Rollout, now: datetime) -> RolloutFacts:
     """Count everything that a decision needs, from the rows as they are now."""
     policy = rollout.policy
     waves = rollout.waves.select_related("frozen_list", "rollout__to_version__package")
+    targets: dict[int, Counter[str]] = {}
+    for wave, state, count in (
+        rollout.targets.order_by().values_list("wave", "state").annotate(n=Count("pk"))
+    ):
+        targets.setdefault(wave, Counter())[state] = count
     return RolloutFacts(
         state=RolloutState(rollout.state),
-        waves=[wave_facts(wave, policy, now) for wave in waves],
+        waves=[_facts(wave, targets.get(wave.pk, Counter()), policy, now) for wave in waves],
         holds=holds.on_rollout(rollout, now),
         open_batches=Batch.objects.open().filter(wave__rollout=rollout).count(),
     )
+
+
+def _facts(wave: Wave, targets: Counter[str], policy: Policy, now: datetime) -> WaveFacts:
+    """Count one wave as far as its state needs: nothing is judged of one that has not begun."""
+    if wave.state not in _UNDER_WAY:
+        return WaveFacts(
+            number=wave.number,
+            state=WaveState(wave.state),
+            tally=Tally(kind=WaveKind(wave.kind), orgs=sum(targets.values())),
+            bake=wave.bake,
+            planned=targets[TargetState.PLANNED.value],
+            unsettled=targets[TargetState.IN_FLIGHT.value],
+        )
+    return wave_facts(wave, policy, now)
 
 
 def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
     """Count one wave."""
     targets = Counter(wave.targets.values_list("state", flat=True))
     frozen = wave.frozen_list
-    approvals = list(frozen.approvals.standing()) if frozen and not frozen.voided_at else []
+    approvals = approve.in_force(frozen, now) if frozen else []
     newest = wave.batches.open().order_by("-number").first()
     due, waiting = retryable(wave, policy, now)
+    unarmed, because = _unarmed(wave)
     return WaveFacts(
         number=wave.number,
         state=WaveState(wave.state),
         tally=tally(wave, policy, now),
         bake=wave.bake,
         approved=len(approvals) >= wave.approvals_needed,
-        lapsed=any(approval.lapsed(now) for approval in approvals),
+        lapsed=frozen is not None and _lapsed(frozen, policy, now),
         planned=targets[TargetState.PLANNED.value],
         unsettled=targets[TargetState.IN_FLIGHT.value],
         open_batches=wave.batches.open().count(),
@@ -79,7 +109,34 @@ def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
         baked_until=wave.baked_until,
         review=wave.review,
         acknowledged=wave.acknowledged,
+        unarmed=unarmed,
+        unarmed_because=because,
     )
+
+
+def _lapsed(frozen: FrozenList, policy: Policy, now: datetime) -> bool:
+    """Say whether nothing more of a list can be armed, whatever else is so."""
+    if timing.earliest_start(frozen, policy, now) >= frozen.end_by:
+        return True
+    if Batch.objects.filter(list=frozen).exclude(armed_at=None).exists():
+        return False
+    return any(approval.lapsed(now) for approval in frozen.approvals.standing())
+
+
+def _unarmed(wave: Wave) -> tuple[int, str]:
+    """Count the newest batches in a row that were called back unarmed since the last look."""
+    looked = Event.objects.filter(action="look_over_wave", wave=wave).order_by("-sequence").first()
+    rows = wave.batches.filter(list=wave.frozen_list).order_by("-number")
+    if looked is not None:
+        rows = rows.exclude(attempts__reserved_at__lte=looked.at)
+    count, because = 0, ""
+    for batch in rows:
+        over = batch.state in (BatchState.CANCELED.value, BatchState.ABANDONED.value)
+        if not over or batch.armed_at:
+            break
+        count += 1
+        because = because or batch.cancel_reason or batch.reason
+    return count, because
 
 
 def _settled_percent(batch: Batch) -> float:
@@ -143,9 +200,20 @@ def _unheard(wave: Wave, signatures: frozenset[str]) -> frozenset[str]:
 
 
 def retryable(wave: Wave, policy: Policy, now: datetime) -> tuple[list[Target], int]:
-    """Return (targets whose transient failure may be retried now, how many must wait longer)."""
-    failed = wave.targets.filter(state=TargetState.FAILED.value).annotate(
-        tries=Max("attempts__number"),
+    """Return (targets whose transient failure may be retried now, how many must wait longer).
+
+    Only those on the list that stands: any other retry needs a list and an approval of its own.
+    A retry that was called back before it ran is not counted as one.
+    """
+    frozen = wave.frozen_list
+    if frozen is None or frozen.voided_at:
+        return [], 0
+    ran = ~Q(attempts__state=AttemptState.CANCELED.value)
+    failed = wave.targets.filter(
+        state=TargetState.FAILED.value, org__in=frozen.orgs.values("org")
+    ).annotate(
+        tries=Count("attempts", filter=ran),
+        newest=Max("attempts__number", filter=ran),
         transient=Max(
             "attempts__number",
             filter=Q(
@@ -158,7 +226,7 @@ def retryable(wave: Wave, policy: Policy, now: datetime) -> tuple[list[Target], 
     due: list[Target] = []
     waiting = 0
     for target in failed:
-        if target.transient != target.tries or target.tries > policy.retries:
+        if target.transient != target.newest or target.tries > policy.retries:
             continue
         if target.last + timedelta(seconds=policy.retry_delay) <= now:
             due.append(target)
@@ -179,6 +247,9 @@ def _do(rollout: Rollout, action: Action, now: datetime) -> None:
         case Do.COMPLETE:
             _complete(rollout, now)
         case Do.DRAINED:
+            rollout.targets.filter(state=TargetState.PLANNED.value).update(
+                state=TargetState.LEFT_OVER.value, reason="the rollout was aborted"
+            )
             move_rollout(
                 rollout, RolloutState.ABORTED, now=now, because=action.because, ended_at=now
             )
@@ -193,7 +264,7 @@ def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> Non
         case Do.REVIEW:
             hold_for_review(wave, action.because, now)
         case Do.LAPSE:
-            approve.lapse(wave, now=now)
+            approve.lapse(wave, because=action.because, now=now)
         case Do.SKIP:
             move_wave(wave, WaveState.SKIPPED, now=now, because=action.because)
         case Do.START:
@@ -202,7 +273,7 @@ def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> Non
             _next_batch(wave, now)
         case Do.RETRY_BATCH:
             due, _ = retryable(wave, rollout.policy, now)
-            _reserve_quietly(wave, due, retry=True, now=now)
+            _reserve_quietly(wave, due[: _largest(wave)], retry=True, now=now)
         case Do.BAKE:
             move_wave(
                 wave,
@@ -236,23 +307,39 @@ def _next_batch(wave: Wave, now: datetime) -> None:
     )
     sizes = frozen.batches
     size = sizes[min(made, len(sizes) - 1)]
-    targets = list(
-        wave.targets.filter(state=TargetState.PLANNED.value, org__in=frozen.orgs.values("org"))
-        .select_related("org")
-        .order_by("place")[:size]
+    busy = Attempt.objects.filter(
+        Q(state__in=_LIVE) | Q(state=AttemptState.SUCCEEDED.value, version=frozen.to_version)
     )
-    _reserve_quietly(wave, targets, retry=False, now=now)
+    planned = wave.targets.filter(
+        state=TargetState.PLANNED.value, org__in=frozen.orgs.values("org")
+    )
+    free = planned.exclude(org__in=busy.values("org"))
+    targets = list(free.select_related("org").order_by("place")[:size])
+    if targets:
+        _reserve_quietly(wave, targets, retry=False, now=now)
+    else:
+        _say(
+            wave,
+            f"{planned.count()} orgs are being pushed elsewhere; it goes on when those are settled",
+        )
+
+
+def _largest(wave: Wave) -> int:
+    """How many orgs of this wave may be in flight at once."""
+    policy = wave.rollout.policy
+    return policy.batch_strict if wave.kind in STRICT_KINDS else policy.batch_ramp[-1]
 
 
 def _reserve_quietly(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) -> None:
-    """Reserve a batch; orgs that are busy in another push make the wave wait, never skip them."""
+    """Reserve a batch; when the database refuses it, the wave waits and tries again."""
     try:
         reserve(wave, targets, retry=retry, now=now)
     except IntegrityError:
-        busy = Attempt.objects.live().filter(org__in=[t.org_id for t in targets]).count()
-        Wave.objects.filter(pk=wave.pk).update(
-            reason=f"{busy} orgs are being pushed elsewhere; it goes on when those are settled"
-        )
+        _say(wave, "another rollout took one of its orgs or its start second; it tries again")
+
+
+def _say(wave: Wave, reason: str) -> None:
+    Wave.objects.filter(pk=wave.pk).update(reason=reason)
 
 
 def _complete(rollout: Rollout, now: datetime) -> None:

@@ -9,6 +9,9 @@ from django.db import transaction
 
 from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch
+from rollouts.pipeline import timing
+from rollouts.pipeline.dropouts import hold_for_review
+from rollouts.pipeline.shifts import drop_attempts
 from rollouts.pipeline.transitions import move_batch, record
 from rollouts.salesforce.gateway import Gateway, SfStatus
 
@@ -38,6 +41,14 @@ def want_cancel(batch: Batch, reason: str, now: datetime) -> bool:
     return bool(news)
 
 
+@transaction.atomic
+def canceled_elsewhere(batch: Batch, now: datetime) -> None:
+    """Somebody canceled the request at Salesforce itself: its orgs are not pushed again unasked."""
+    why = "somebody canceled the request at Salesforce"
+    if want_cancel(batch, why, now):
+        hold_for_review(batch.wave, f"{why}: batch {batch.number}, {batch.sf_id}", now)
+
+
 def raise_doubt(batch: Batch, reason: str, now: datetime) -> None:
     """Hand the batch to a person: two safe buttons, look again and cancel."""
     move_batch(batch, BatchState.IN_DOUBT, now=now, because=reason)
@@ -50,6 +61,11 @@ def look(batch: Batch, gateway: Gateway, now: datetime) -> None:
     the safe way out.
     """
     if batch.sf_id is None:
+        # Nothing is bound, so nothing of ours can start: what was found belongs to others.
+        sent = batch.created_sent_at or now
+        if batch.cancel_wanted_at and now >= sent + timing.late_call():
+            drop_attempts(batch, batch.cancel_reason, now)
+            move_batch(batch, BatchState.ABANDONED, now=now, because=batch.cancel_reason)
         return
     request = gateway.request(batch.sf_id)
     if request is None:
@@ -68,3 +84,5 @@ def look(batch: Batch, gateway: Gateway, now: datetime) -> None:
         )
     else:
         Batch.objects.filter(pk=batch.pk).update(**seen)
+        if request.status is SfStatus.CANCELED:
+            canceled_elsewhere(batch, now)

@@ -14,7 +14,7 @@ from django.db.models import Max
 
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import ATTEMPT_LIVE, AttemptState, BatchState, TargetState
-from rollouts.models import Attempt, Batch, FrozenOrg, Installation, Target, Wave
+from rollouts.models import Attempt, Batch, Exclusion, FrozenOrg, Installation, Target, Wave
 from rollouts.pipeline import clock, doubt, timing
 from rollouts.pipeline.dropouts import hold_for_review, leave_out
 from rollouts.pipeline.leases import Claim
@@ -26,6 +26,7 @@ from rollouts.salesforce.gateway import Added, Gateway, SfStatus
 
 CHUNK = 200
 _LIVE = [state.value for state in ATTEMPT_LIVE]
+_PUSHED = [AttemptState.CONFIRMED.value, AttemptState.UNCONFIRMED.value]
 
 
 @transaction.atomic
@@ -99,11 +100,15 @@ def _still_wanted(wave: Wave, targets: list[Target], now: datetime) -> list[Targ
             package=version.package, org__in=[target.org_id for target in targets]
         ).select_related("org", "version")
     }
+    orgs = [target.org_id for target in targets]
     held = set(
-        Target.objects.filter(pk__in=[t.pk for t in targets], org__exclusions__ended_at=None)
-        .exclude(org__exclusions=None)
-        .exclude(org__exclusions__until__lte=now)
-        .values_list("pk", flat=True)
+        Exclusion.objects.in_force(now).filter(org__in=orgs).values_list("org_id", flat=True)
+    )
+    # The database allows no second push of a version to an org unless the first one failed.
+    pushed = dict(
+        Attempt.objects.filter(org__in=orgs, version=version, state__in=_PUSHED).values_list(
+            "org_id", "state"
+        )
     )
     still: list[Target] = []
     lost: list[tuple[int, TargetState, str]] = []
@@ -114,9 +119,12 @@ def _still_wanted(wave: Wave, targets: list[Target], now: datetime) -> list[Targ
         elif row.version.number >= version.number:
             why = f"has {row.version.label} already"
             lost.append((target.pk, TargetState.ALREADY_CURRENT, why))
-        elif row.blocked or not row.org.is_active or target.pk in held:
+        elif row.blocked or not row.org.is_active or target.org_id in held:
             why = "the customer blocks pushes" if row.blocked else "inactive or excluded"
             lost.append((target.pk, TargetState.EXCLUDED, why))
+        elif target.org_id in pushed:
+            why = f"an earlier push of {version.label} to it is {pushed[target.org_id]}"
+            lost.append((target.pk, TargetState.EXCLUDED, f"{why}; look at the org itself"))
         else:
             still.append(target)
     leave_out(wave, lost, now=now)
@@ -225,23 +233,48 @@ def fill(claim: Claim, gateway: Gateway, now: datetime) -> None:
         verify(claim, gateway, clock.now())
         return
     for start in range(0, len(missing), CHUNK):
-        if not claim.may_send() or not _fenced(batch, jobs_sent_at=clock.now()):
-            return
-        try:
-            with sending(batch, "add_jobs"):
-                added = gateway.add_jobs(batch.sf_id, missing[start : start + CHUNK])
-        except TryAgain:
-            return
-        except Unknown:
-            _fenced(batch, jobs_unknown=True)
-            return
-        except Refused as refused:
-            doubt.want_cancel(batch, f"Salesforce refused the orgs: {refused}", clock.now())
-            return
-        _leave_refused_out(batch, attempts, added, clock.now())
-        if added.again:
+        if not _add(claim, gateway, missing[start : start + CHUNK], attempts):
             return
     verify(claim, gateway, clock.now())
+
+
+def _add(claim: Claim, gateway: Gateway, orgs: list[str], attempts: dict[str, Attempt]) -> bool:
+    """Add some orgs; returns whether to go on at once."""
+    batch = claim.batch
+    assert batch.sf_id is not None  # noqa: S101 - created batches are bound
+    # Until there is an answer the call is unknown, also when this process dies in it.
+    was = batch.jobs_unknown
+    if not claim.may_send() or not _fenced(batch, jobs_sent_at=clock.now(), jobs_unknown=True):
+        return False
+    try:
+        with sending(batch, "add_jobs"):
+            added = gateway.add_jobs(batch.sf_id, orgs)
+    except TryAgain:
+        _fenced(batch, jobs_unknown=was)
+        return False
+    except Unknown:
+        return False
+    except Refused as refused:
+        doubt.want_cancel(batch, f"Salesforce refused the orgs: {refused}", clock.now())
+        return False
+    _fenced(batch, jobs_unknown=was)
+    if added.refused and not _takes_orgs(batch, gateway):
+        return False
+    _leave_refused_out(batch, attempts, added, clock.now())
+    return not added.again
+
+
+def _takes_orgs(batch: Batch, gateway: Gateway) -> bool:
+    """Say whether a refusal was about the orgs: a request that is not Created refuses any org."""
+    assert batch.sf_id is not None  # noqa: S101 - created batches are bound
+    request = gateway.request(batch.sf_id)
+    if request is not None and request.status is SfStatus.CREATED:
+        return True
+    if request is not None and request.status is SfStatus.CANCELED:
+        doubt.canceled_elsewhere(batch, clock.now())
+    else:
+        doubt.want_cancel(batch, "the request takes no orgs any more", clock.now())
+    return False
 
 
 @transaction.atomic
@@ -253,10 +286,10 @@ def _leave_refused_out(
     for org, (code, message) in added.refused.items():
         attempt = attempts[org]
         reason = f"refused by Salesforce: {message} ({code})"[:400]
-        Attempt.objects.filter(pk=attempt.pk, state=AttemptState.RESERVED.value).update(
-            state=AttemptState.CANCELED.value, reason=reason, moved_at=now
-        )
-        lost.append((attempt.target_id, TargetState.EXCLUDED, reason))
+        ours = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.RESERVED.value)
+        # An attempt that was called back meanwhile says nothing about its org any more.
+        if ours.update(state=AttemptState.CANCELED.value, reason=reason, moved_at=now):
+            lost.append((attempt.target_id, TargetState.EXCLUDED, reason))
     orgs = {org: list(why) for org, why in added.refused.items()}
     leave_out(batch.wave, lost, now=now, detail={"orgs": orgs})
 
@@ -271,6 +304,9 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
     jobs = gateway.jobs([batch.sf_id])
     attempts = {a.org.key: a for a in batch.attempts.filter(state__in=_LIVE).select_related("org")}
     difference = same_set(frozenset(attempts), [job.org for job in jobs])
+    if request is not None and request.status is SfStatus.CANCELED:
+        doubt.canceled_elsewhere(batch, now)
+        return
     if not attempts:
         doubt.want_cancel(batch, "no org is left in it", now)
         return

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Min
 
 from rollouts.domain.failures import Failure, classify
 from rollouts.domain.lifecycle import (
@@ -21,10 +22,10 @@ from rollouts.domain.lifecycle import (
     TargetState,
 )
 from rollouts.models import Attempt, Batch, PushError, Rollout
-from rollouts.pipeline import clock
-from rollouts.pipeline.shifts import set_targets
+from rollouts.pipeline import clock, doubt
+from rollouts.pipeline.shifts import came_from, drop_attempts, set_targets
 from rollouts.pipeline.transitions import Overtaken, move_batch, record, shift_attempt, touch
-from rollouts.salesforce.gateway import Gateway, SfError, SfJob, SfRequest, SfStatus
+from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfError, SfJob, SfRequest, SfStatus
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 _OPEN = [
@@ -35,6 +36,8 @@ _OPEN = [
     BatchState.RUNNING.value,
     BatchState.IN_DOUBT.value,
 ]
+_UNARMED = (BatchState.CREATED.value, BatchState.VERIFIED.value)
+_STARTED = (SfStatus.IN_PROGRESS, SfStatus.SUCCEEDED, SfStatus.FAILED)
 _STATE_OF = {
     SfStatus.CREATED: AttemptState.SUBMITTED,
     SfStatus.PENDING: AttemptState.QUEUED,
@@ -71,7 +74,13 @@ def track(rollout: Rollout, gateway: Gateway) -> None:
         return
     reading = _read(batches, gateway)
     with transaction.atomic():
-        for batch in batches:
+        # Read again under a lock: a recall may have ended some of them since.
+        for batch in (
+            Batch.objects.select_for_update(of=("self",))
+            .filter(pk__in=[batch.pk for batch in batches], state__in=_OPEN)
+            .select_related("wave__rollout", "list__to_version")
+            .order_by("pk")
+        ):
             _apply(batch, reading)
         Rollout.objects.filter(pk=rollout.pk).update(sf_as_of=reading.as_of)
     for batch in batches:
@@ -111,7 +120,8 @@ def _known_counts(batch: Batch) -> dict[SfStatus, int]:
 def _apply(batch: Batch, reading: Reading) -> None:
     """Take over the request's and its jobs' words; all batches of a read share its as-of."""
     request = reading.requests.get(batch.sf_id or "")
-    if request is None:
+    if request is None or (batch.sf_as_of and batch.sf_as_of > reading.as_of):
+        # What we know was read after this.
         return
     changed = Batch.objects.filter(pk=batch.pk).exclude(sf_status=request.status.value)
     if changed.update(sf_status=request.status.value):
@@ -120,22 +130,26 @@ def _apply(batch: Batch, reading: Reading) -> None:
     if reading.jobs is None:
         batch.attempts.exclude(sf_id=None).update(sf_as_of=reading.as_of)
         return
-    attempts = {
-        a.sf_id: a for a in batch.attempts.exclude(sf_id=None).select_related("org", "target")
-    }
+    rows = list(batch.attempts.select_related("org", "target"))
+    attempts = {a.sf_id: a for a in rows if a.sf_id}
+    # A request that runs though we never verified it: its jobs are found by their orgs.
+    unbound = {a.org.key: a for a in rows if not a.sf_id and a.state in _LIVE}
+    if request.status in (SfStatus.CREATED, SfStatus.PENDING, SfStatus.CANCELED):
+        unbound = {}
     moved: list[Attempt] = []
     story: list[list[str]] = []
     for job in reading.jobs.get(batch.sf_id or "", []):
-        attempt = attempts.get(job.id)
+        attempt = attempts.get(job.id) or unbound.pop(job.org, None)
         if attempt is None:
             continue
+        attempt.sf_id = job.id
         before = attempt.state
         if _take_over(attempt, job, reading):
             story.append([attempt.org.key, before, attempt.state])
         moved.append(attempt)
     Attempt.objects.bulk_update(
         moved,
-        ["state", "sf_status", "sf_as_of", "started_at", "ended_at", "moved_at",
+        ["state", "sf_id", "sf_status", "sf_as_of", "started_at", "ended_at", "moved_at",
          "failure_kind", "signature", "reason"],
         batch_size=100,
     )  # fmt: skip
@@ -193,7 +207,7 @@ def _tell(batch: Batch, story: list[list[str]], reading: Reading) -> None:
     """Move the targets that follow from the attempts, and write one line about all of them."""
     for attempt_state, target_state in (
         (AttemptState.FAILED, TargetState.FAILED),
-        (AttemptState.CANCELED, TargetState.PLANNED),
+        (AttemptState.CANCELED, came_from(batch)),
     ):
         orgs = [org for org, _, after in story if after == attempt_state.value]
         if orgs:
@@ -227,7 +241,13 @@ def _follow(batch: Batch, reading: Reading) -> None:
                 because=_lateness(batch, reading.as_of),
                 started_seen_at=reading.as_of,
             )
-        if request.status in (SfStatus.SUCCEEDED, SfStatus.FAILED):
+        if request.status in _STARTED and batch.state in _UNARMED:
+            doubt.want_cancel(
+                batch, f"it is {request.status.value} though we never armed it", clock.now()
+            )
+        if request.status is SfStatus.CANCELED and batch.state != BatchState.RUNNING.value:
+            doubt.canceled_elsewhere(batch, clock.now())
+        elif request.status in SF_ENDS:
             settle(batch, request.status, clock.now())
     except Overtaken:
         # Another worker holds it just now and will see the same; nothing is lost.
@@ -235,7 +255,8 @@ def _follow(batch: Batch, reading: Reading) -> None:
 
 
 def _lateness(batch: Batch, seen: datetime) -> str:
-    if batch.not_after and seen > batch.not_after:
+    began = batch.attempts.aggregate(at=Min("started_at"))["at"] or seen
+    if batch.not_after and began > batch.not_after:
         return "started outside its window: Salesforce began after the latest start"
     return "Salesforce has started it; it is past recall"
 
@@ -243,7 +264,11 @@ def _lateness(batch: Batch, seen: datetime) -> str:
 def settle(batch: Batch, status: SfStatus, now: datetime) -> None:
     """End a batch whose request and attempts all have Salesforce's final word."""
     running = (BatchState.ARMING.value, BatchState.ARMED.value, BatchState.RUNNING.value)
-    if batch.state not in running or batch.attempts.filter(state__in=_LIVE).exists():
+    if batch.state not in running:
+        return
+    # A request that has ended takes no jobs any more.
+    drop_attempts(batch, "Salesforce has no job for it", now, without_job=True)
+    if batch.attempts.filter(state__in=_LIVE).exists():
         return
     ended = Counter(batch.attempts.values_list("state", flat=True))
     words = ", ".join(f"{n} {state}" for state, n in sorted(ended.items()))

@@ -7,11 +7,13 @@ rules no longer allow it is called back; one that we know nothing of is shown as
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from datetime import datetime
 
+from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState, RolloutState
-from rollouts.models import Batch, Connection, Event, Package
-from rollouts.pipeline import clock, doubt, timing
+from rollouts.models import Batch, Connection, Event, Exclusion, Package
+from rollouts.pipeline import approve, clock, doubt, halting, timing
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.leases import beat
 from rollouts.pipeline.transitions import record
@@ -20,18 +22,27 @@ from rollouts.salesforce.gateway import Gateway, SfRequest, SfStatus
 
 log = logging.getLogger(__name__)
 _ENDS = {state.value for state in BATCH_ENDS}
-_MAY_BE_PENDING = {BatchState.ARMING.value, BatchState.ARMED.value, BatchState.RUNNING.value}
 
 
 def watch(link: Connection, gateway: Gateway) -> None:
     """Make one round over a connection's packages; only a whole round writes the heartbeat."""
     now = clock.now()
-    for package in link.packages.all():
-        if Batch.objects.filter(wave__rollout__to_version__package=package).exists():
-            for request in gateway.open_requests(package.sf_id):
-                _judge(package, request, gateway, clock.now())
+    # Stopping comes first: it must not wait for reads that may fail.
     _finish_recalls(link, gateway)
-    beat("watcher", now)
+    whole = True
+    for package in link.packages.all():
+        if not Batch.objects.filter(wave__rollout__to_version__package=package).exists():
+            continue
+        requests = gateway.open_requests(package.sf_id)
+        for request in requests:
+            try:
+                _judge(package, request, gateway, clock.now())
+            except Exception:
+                log.exception("watcher could not judge %s", request.id)
+                whole = False
+        _compare(requests, gateway)
+    if whole:
+        beat("watcher", now)
 
 
 def _judge(package: Package, request: SfRequest, gateway: Gateway, now: datetime) -> None:
@@ -43,22 +54,42 @@ def _judge(package: Package, request: SfRequest, gateway: Gateway, now: datetime
     if batch is None:
         _unknown_request(package, request, gateway, now)
         return
+    if batch.state in _ENDS:
+        _open_again(batch, request, gateway, now)
+        return
     if request.status is SfStatus.IN_PROGRESS:
         return
     reason = why_not(batch, request, now)
     if reason and doubt.want_cancel(batch, reason, now):
         log.warning("watcher calls batch %s back: %s", batch.pk, reason)
         advance_one(batch, gateway, by_force=True)
-    elif batch.state in _ENDS:
-        _cancel_again(batch, request, gateway, now)
+
+
+def _compare(requests: list[SfRequest], gateway: Gateway) -> None:
+    """Call back what holds other orgs than were armed: sets are compared, not counts."""
+    pending = [request.id for request in requests if request.status is SfStatus.PENDING]
+    batches = list(
+        Batch.objects.open()
+        .filter(sf_id__in=pending, cancel_wanted_at=None)
+        .select_related("wave__rollout", "list", "connection")
+    )
+    if not batches:
+        return
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for job in gateway.jobs([batch.sf_id for batch in batches if batch.sf_id]):
+        found[job.request_id].append(job.org)
+    for batch in batches:
+        armed = batch.attempts.exclude(sf_id=None).values_list("org__key", flat=True)
+        difference = same_set(frozenset(armed), found[batch.sf_id or ""])
+        reason = f"the request at Salesforce holds other orgs than were armed: {difference}"
+        if difference and doubt.want_cancel(batch, reason, clock.now()):
+            advance_one(batch, gateway, by_force=True)
 
 
 def why_not(batch: Batch, request: SfRequest, now: datetime) -> str:
     """Say why an open request of ours must not be left to start, or ""."""
     rollout = batch.wave.rollout
-    if batch.state in _ENDS:
-        return ""
-    if request.status is SfStatus.PENDING and batch.state not in _MAY_BE_PENDING:
+    if request.status is SfStatus.PENDING and batch.armed_at is None:
         return "it is Pending at Salesforce though we did not arm it"
     if rollout.state in (RolloutState.HALTED.value, RolloutState.ABORTING.value):
         return f"the rollout is {rollout.state}"
@@ -66,24 +97,34 @@ def why_not(batch: Batch, request: SfRequest, now: datetime) -> str:
         return "the rollout was stopped since this batch was made"
     if batch.list.voided_at is not None:
         return "the approved list was voided"
-    if batch.list.approvals.standing().count() < batch.wave.approvals_needed:
+    if len(approve.in_force(batch.list, now)) < batch.wave.approvals_needed:
         return "the approval was taken back"
     if now > batch.list.end_by:
         return "the approved end date has passed"
+    if Exclusion.objects.in_force(now).filter(org__in=batch.attempts.live().values("org")).exists():
+        return "an org of it was excluded since"
     return ""
 
 
-def _cancel_again(batch: Batch, request: SfRequest, gateway: Gateway, now: datetime) -> None:
-    """A request we ended is open again: a late PATCH has landed. Hunt it, and say so."""
-    record(
-        "late_patch",
-        f"wave {batch.wave.number} batch {batch.number}",
-        now=now,
-        rollout=batch.wave.rollout,
-        wave=batch.wave,
-        reason=f"{request.id} is {request.status.value} though the batch is {batch.state}",
-    )
-    _cancel_quietly(request, gateway)
+def _open_again(batch: Batch, request: SfRequest, gateway: Gateway, now: datetime) -> None:
+    """A request that we have seen canceled lives: a late PATCH has landed. Hunt it, and say so."""
+    seen = gateway.request(request.id)
+    if batch.state != BatchState.CANCELED.value or seen is None or seen.status is SfStatus.CANCELED:
+        # The list of open requests was read before the batch ended.
+        return
+    if not Event.objects.filter(action="late_patch", reason__contains=request.id).exists():
+        record(
+            "late_patch",
+            f"wave {batch.wave.number} batch {batch.number}",
+            now=now,
+            rollout=batch.wave.rollout,
+            wave=batch.wave,
+            reason=f"{request.id} is {seen.status.value} though it was read back as Canceled",
+        )
+    if seen.status in (SfStatus.CREATED, SfStatus.PENDING):
+        _cancel_quietly(request, gateway)
+    elif batch.wave.rollout.state == RolloutState.ACTIVE.value:
+        halting.halt(batch.wave.rollout, because=f"{request.id} runs though canceled", now=now)
 
 
 def _unknown_request(package: Package, request: SfRequest, gateway: Gateway, now: datetime) -> None:
@@ -98,8 +139,10 @@ def _unknown_request(package: Package, request: SfRequest, gateway: Gateway, now
         still_looking = ours.sf_id is None and ours.state not in _ENDS
         if still_looking or (sent and now < sent + timing.late_call()):
             return
-        _cancel_quietly(request, gateway)
-        return
+        # We add orgs to bound requests only: one that has some is not ours after all.
+        if not gateway.jobs([request.id]):
+            _cancel_quietly(request, gateway)
+            return
     said = Event.objects.filter(action="foreign_request", subject=request.id).exists()
     if not said:
         record(
@@ -126,4 +169,7 @@ def _finish_recalls(link: Connection, gateway: Gateway) -> None:
         .exclude(state=BatchState.RUNNING.value)
     )
     for batch in wanted:
-        advance_one(batch, gateway)
+        try:
+            advance_one(batch, gateway)
+        except Exception:
+            log.exception("watcher could not go on with the recall of batch %s", batch.pk)

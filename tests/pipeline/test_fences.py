@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch, Rollout
 from rollouts.pipeline import clock as pipeline_clock
 from rollouts.pipeline import control, prepare
@@ -84,7 +85,7 @@ def test_two_claims_at_the_same_moment_never_share_an_epoch(world: World) -> Non
         assert mine is not None
         assert mine.epoch < others[0]
         with pytest.raises(Overtaken):
-            move_batch(mine.batch, prepare.BatchState.ARMING, now=now)
+            move_batch(mine.batch, BatchState.ARMING, now=now)
 
 
 def test_a_worker_that_was_overtaken_between_two_steps_stops(

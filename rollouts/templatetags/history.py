@@ -60,8 +60,16 @@ _TOLD: dict[str, tuple[str, str, str]] = {
     "doubt_batch": ("unknown", "need", "{0} is in doubt"),
     "canceled_batch": ("canceled", "idle", "{0} recalled, read back as Canceled"),
     "abandon_batch": ("canceled", "idle", "{0} given up"),
-    "recall": ("canceled", "need", "Recall of {1} asked"),
-    "look_again": ("refresh", "idle", "{0}: looked again"),
+    "recall_batch": ("canceled", "need", "{0}: recall asked"),
+    "recall_too_late": ("warn", "need", "{0}: too late to recall, Salesforce had started it"),
+    "late_patch": ("warn", "need", "{0} runs though it was read back as Canceled"),
+    "foreign_request": ("warn", "fail", "A push that is not ours was seen: {1}"),
+    "review_wave": ("decide", "need", "{0} holds for a look"),
+    "drop_out": ("skipped", "idle", "{0}: orgs dropped out"),
+    "mark_own": ("users", "idle", "{0} marked as our own"),
+    "unmark_own": ("users", "idle", "{0} no longer marked as our own"),
+    "add_person": ("users", "idle", "{0} added"),
+    "sync_refused": ("warn", "need", "A sync was refused"),
 }
 
 

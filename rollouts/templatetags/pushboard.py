@@ -12,8 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from rollouts.domain.digest import short
+from rollouts.models import Wave
 from rollouts.templatetags.shapes import SEGMENTS, Counted, segments, squares
-from rollouts.templatetags.words import COUNTED, Face, face
+from rollouts.templatetags.words import COUNTED, Face, face, wave_face
 
 register = template.Library()
 
@@ -51,14 +52,20 @@ def badge(thing: str, state: object, word: str = "") -> dict[str, object]:
     return {"face": _worded(face(thing, state), word)}
 
 
+@register.inclusion_tag("components/_badge.html")
+def wave_badge(wave: Wave) -> dict[str, object]:
+    """Show where a wave stands; a called-back one waits for the planner."""
+    return {"face": wave_face(wave)}
+
+
 def _worded(shown: Face, word: str) -> Face:
     return shown._replace(word=word) if word else shown
 
 
 @register.simple_tag
-def shape(thing: str, state: object) -> SafeString:
-    """Draw a state's shape in its tone and say its word to screen readers only."""
-    shown = face(thing, state)
+def wave_shape(wave: Wave) -> SafeString:
+    """Draw a wave's shape in its tone and say its word to screen readers only."""
+    shown = wave_face(wave)
     return format_html(
         '<svg class="icon tone-{}" role="img" aria-label="{}"><use href="{}"/></svg>',
         shown.tone,

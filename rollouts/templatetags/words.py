@@ -14,6 +14,7 @@ from rollouts.domain.lifecycle import (
     TargetState,
     WaveState,
 )
+from rollouts.models import Wave
 
 
 class Face(NamedTuple):
@@ -47,6 +48,9 @@ WAVE: dict[str, Face] = {
     WaveState.SKIPPED: Face("skipped", "Skipped", "idle"),
     WaveState.CLOSED: Face("warn", "Closed with failures", "need"),
 }
+
+# A frozen wave whose list is void: it waits for the planner, not for an approver.
+CALLED_BACK = Face("canceled", "To be frozen again", "need")
 
 BATCH: dict[str, Face] = {
     BatchState.PLANNED: Face("planned", "Planned", "idle"),
@@ -112,3 +116,11 @@ FACES: dict[str, dict[str, Face]] = {
 def face(thing: str, state: object) -> Face:
     """Return the face of a state; one that nobody taught us is shown as unknown, not hidden."""
     return FACES.get(thing, {}).get(str(state), UNKNOWN._replace(word=str(state) or UNKNOWN.word))
+
+
+def wave_face(wave: Wave) -> Face:
+    """Return the face of a wave, with the one thing that its state alone does not tell."""
+    frozen = wave.frozen_list
+    if wave.state == WaveState.FROZEN and (frozen is None or frozen.voided_at):
+        return CALLED_BACK
+    return face("wave", wave.state)

@@ -192,7 +192,12 @@ def _parts(labels: Iterable[str]) -> list[Part]:
 
 def _last_wave(found: Wave) -> dict[str, object]:
     """Read what the wave before came to."""
-    last = found.rollout.waves.filter(number__lt=found.number).order_by("-number").first()
+    last = (
+        found.rollout.waves.select_related("frozen_list")
+        .filter(number__lt=found.number)
+        .order_by("-number")
+        .first()
+    )
     if last is None:
         return {"last": None}
     counts = report.wave_counts(found.rollout)

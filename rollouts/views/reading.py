@@ -185,6 +185,8 @@ def _note(wave: Wave, approvers: list[str], is_current: bool, now: datetime) -> 
     needed = f"{wave.approvals_needed} approval{'' if wave.approvals_needed == 1 else 's'}"
     if wave.state == WaveState.PLANNED:
         return f"To be frozen; needs {needed}" if is_current else f"Needs {needed}"
+    if wave.state == WaveState.FROZEN and wave.frozen_list and wave.frozen_list.voided_at:
+        return "Called back; to be frozen again"
     if wave.state == WaveState.FROZEN:
         left = wave.approvals_needed - len(approvers)
         return f"Waits for {left} approval{'' if left == 1 else 's'}"

@@ -124,3 +124,16 @@ def test_the_answers_move_by_themselves(busy: Rollout, sign_in: Browser) -> None
     part = pia.get("/stop/", headers=FRAGMENT).content.decode()
 
     assert part.lstrip().startswith('<div class="stack" id="live" data-live')
+
+
+def test_a_called_back_wave_waits_for_the_planner_not_for_an_approver(
+    world: World, sign_in: Browser
+) -> None:
+    world.approved(world.rollout())
+    sign_in("pia").post("/stop/")
+
+    page = sign_in("vic").get("/rollouts/hbr-4-3-0/").content.decode()
+
+    assert "To be frozen again" in page
+    assert "Called back; to be frozen again" in page
+    assert "Needs approval" not in page

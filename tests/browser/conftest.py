@@ -7,12 +7,12 @@ that takes hours passes in a minute. Nothing is doubled or stubbed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pytest
-from playwright.sync_api import Browser, StorageState, expect
+from playwright.sync_api import Browser, StorageState, ViewportSize, expect
 
 from tests.batteries.demo import Demo
 from tests.browser import acts
@@ -30,19 +30,14 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 Scheme = Literal["light", "dark"]
+DESK: ViewportSize = {"width": 1440, "height": 1000}
 
 
 class Come(Protocol):
-    """Let a person of the demo open a browser; each call is a browser context of its own."""
+    """Let a person of the demo sit down at a browser of their own, 1440 pixels wide."""
 
     def __call__(
-        self,
-        name: str,
-        *,
-        javascript: bool = True,
-        scheme: Scheme = "light",
-        width: int = 1440,
-        height: int = 1000,
+        self, name: str, *, javascript: bool = True, scheme: Scheme = "light"
     ) -> Visitor: ...
 
 
@@ -80,62 +75,51 @@ def fleet(demo: Demo) -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def keys() -> dict[str, StorageState]:
-    """The session cookie of each person who has signed in once, by name."""
-    return {}
+def seats(browser: Browser, demo: Demo) -> Come:
+    """Everybody keeps their browser for the whole session and signs in once."""
+    keys: dict[str, StorageState] = {}
+    seated: dict[tuple[str, bool], Visitor] = {}
 
-
-@pytest.fixture(scope="session")
-def let_in(browser: Browser, demo: Demo, keys: dict[str, StorageState]) -> Callable[..., Visitor]:
-    """Open a browser context for a person, who signs in the first time only."""
-
-    def open_browser(
-        name: str,
-        *,
-        javascript: bool = True,
-        scheme: Scheme = "light",
-        width: int = 1440,
-        height: int = 1000,
-    ) -> Visitor:
-        context = browser.new_context(
-            storage_state=keys.get(name),
-            java_script_enabled=javascript,
-            color_scheme=scheme,
-            viewport={"width": width, "height": height},
-            locale="en-GB",
-            timezone_id="Europe/Berlin",
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        visitor = Visitor(context, demo.address, name)
+    def sit(name: str, *, javascript: bool = True, scheme: Scheme = "light") -> Visitor:
+        if (name, javascript) not in seated:
+            context = browser.new_context(
+                storage_state=keys.get(name),
+                java_script_enabled=javascript,
+                locale="en-GB",
+                timezone_id="Europe/Berlin",
+            )
+            context.set_default_timeout(PATIENCE_MS)
+            seated[name, javascript] = Visitor(context, demo.address, name)
+        visitor = seated[name, javascript]
         if name not in keys:
             visitor.sign_in()
-            keys[name] = context.storage_state()
+            keys[name] = visitor.context.storage_state()
+        visitor.page.set_viewport_size(DESK)
+        visitor.page.emulate_media(color_scheme=scheme)
         return visitor
 
-    return open_browser
+    return sit
 
 
 @pytest.fixture(scope="session")
-def tracker(let_in: Come, fleet: Fleet) -> str:
+def tracker(seats: Come, fleet: Fleet) -> str:
     """A second rollout, of the other package: its first wave is frozen and waits for approval."""
-    planner = let_in("pia")
+    planner = seats("pia")
     orgs = fleet.customers(6, sandboxes=True, package="Tracker", on=("2.1.0", "2.1.1"))
     slug = acts.plan(planner, "Tracker 2.2.0", orgs)
     acts.freeze(planner, slug, 1)
-    planner.leave()
     return slug
 
 
 @pytest.fixture
-def come(let_in: Come, request: pytest.FixtureRequest) -> Iterator[Come]:
+def come(seats: Come) -> Iterator[Come]:
     """People come for one story; when they leave, their browsers must have nothing to say."""
     present: list[Visitor] = []
 
-    def enter(name: str, **how: Any) -> Visitor:
-        present.append(let_in(name, **how))
+    def enter(name: str, *, javascript: bool = True, scheme: Scheme = "light") -> Visitor:
+        present.append(seats(name, javascript=javascript, scheme=scheme))
         return present[-1]
 
     yield enter
-    for visitor in present:
-        visitor.leave()
-    assert [line for visitor in present for line in visitor.trouble] == []
+    troubles = [line for visitor in present for line in visitor.leave()]
+    assert troubles == []

@@ -8,30 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROWS = """
-SELECT s.org_key, s.org_name, s.org_type, s.is_own, p.name,
-       v.major || '.' || v.minor || '.' || v.patch
+SELECT s.org_key, s.org_name, s.org_type = 'Sandbox', s.is_own, p.name,
+       v.major || '.' || v.minor || '.' || v.patch,
+       (s.org_status = 'Active' OR s.is_own) AND s.has_restriction = 0
+       AND v.release_state = 'Released'
 FROM subscriber s JOIN package p ON p.id = s.package_id JOIN version v ON v.id = s.version_id
-WHERE (s.org_status = 'Active' OR s.is_own) AND s.has_restriction = 0
-  AND v.release_state = 'Released'
 ORDER BY s.id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One org that can be pushed: its 15-character id and what it has of one package."""
+    """One org: its 15-character id and what it has of one package."""
 
     key: str
     name: str
-    kind: str
+    is_sandbox: bool
     is_own: bool
     package: str
     version: str
-
-    @property
-    def is_sandbox(self) -> bool:
-        """A customer's copy of its production org, or one of ours."""
-        return self.kind == "Sandbox"
+    can_be_pushed: bool
 
 
 class Fleet:
@@ -42,11 +38,14 @@ class Fleet:
         self._given: set[str] = set()
 
     def all(self) -> list[Subscriber]:
-        """Every org that can be pushed, as Salesforce has it now."""
+        """Every org with every package that it has, as Salesforce has it now."""
         # A connection's own `with` commits and leaves it open.
         with closing(sqlite3.connect(f"file:{self._world}?mode=ro", uri=True)) as world:
             rows = world.execute(_ROWS).fetchall()
-        return [Subscriber(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+        return [
+            Subscriber(key, name, bool(sandbox), bool(own), package, version, bool(fit))
+            for key, name, sandbox, own, package, version, fit in rows
+        ]
 
     def own(self, package: str = "Harbor") -> list[Subscriber]:
         """Take our own orgs."""
@@ -59,28 +58,22 @@ class Fleet:
         sandboxes: bool,
         on: tuple[str, ...] = ("4.2.0", "4.2.1"),
         package: str = "Harbor",
+        named: tuple[str, ...] = ("",),
     ) -> list[Subscriber]:
-        """Take so many customers' orgs that are on these versions of the package."""
+        """Take so many customers' orgs on one of these versions, with one of these in the name."""
         fitting = [
             org
             for org in self.all()
-            if org.package == package
+            if org.can_be_pushed
+            and org.package == package
             and org.version in on
             and org.is_sandbox == sandboxes
             and not org.is_own
+            and any(part in org.name for part in named)
             and org.key not in self._given
         ]
         assert len(fitting) >= count, "the simulated world has too few orgs for this story"
         return self._give(fitting[:count])
-
-    def named(self, part: str, package: str = "Harbor") -> Subscriber:
-        """Take the customer's production org whose name holds this text."""
-        found = next(
-            org
-            for org in self.all()
-            if part in org.name and org.package == package and not org.is_sandbox
-        )
-        return self._give([found])[0]
 
     def _give(self, orgs: list[Subscriber]) -> list[Subscriber]:
         self._given.update(org.key for org in orgs)

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from contextlib import closing
 
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, expect
 
 from tests.batteries.demo import Demo
 from tests.browser import acts
@@ -51,7 +51,7 @@ def test_nobody_approves_their_own_plan(come: Come, fleet: Fleet, demo: Demo) ->
     expect(ann.open(f"/rollouts/{slug}/waves/1/").get_by_text("Needs approval")).to_be_visible()
 
 
-def post_approval(approver: Visitor, slug: str):
+def post_approval(approver: Visitor, slug: str) -> APIResponse:
     """Send the form that the page does not offer, as somebody with developer tools would."""
     page = approver.page
     token = page.locator("[name=csrfmiddlewaretoken]").first.input_value()

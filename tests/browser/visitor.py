@@ -80,12 +80,15 @@ class Visitor:
         self.trouble.append(f"{message.type} at {self.page.url}: {message.text}")
 
     def _on_request(self, request: Request) -> None:
-        if not request.url.startswith((self.address, "data:")):
+        if not request.url.startswith((self.address, "data:", "about:")):
             self.trouble.append(f"asked for {request.url}, which is not Pushboard")
 
     def _on_response(self, response: Response) -> None:
         self._answers.append(response.status)
 
-    def leave(self) -> None:
-        """Close the browser."""
-        self.context.close()
+    def leave(self) -> list[str]:
+        """Turn away from the page; returns what the browser complained about since last time."""
+        self.page.goto("about:blank")
+        said, self.trouble = self.trouble, []
+        self._refusals.clear()
+        return said

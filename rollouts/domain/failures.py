@@ -47,6 +47,9 @@ _WAIT = re.compile(
 )
 _NUMBER = re.compile(r"-?\d[\d.,-]*")
 _QUOTED = re.compile(r"'[^']{1,80}'|\"[^\"]{1,80}\"")
+# One org with such a failure has its own trouble; several with the very same one have ours.
+_OURS_WHEN_REPEATED = ("DeployError", "ApexTestFailure", "PACError")
+SEVERAL = 2
 NO_ERROR = Failure("", "No error recorded", "Salesforce reports a failure without an error row.")
 
 
@@ -69,3 +72,12 @@ def signature(failure: Failure) -> str:
     first_line = _NUMBER.sub("#", _QUOTED.sub("…", first_line))
     words = " ".join(first_line.split())[:120]
     return " | ".join(part for part in (failure.type or "None", failure.title, words) if part)
+
+
+def kind_among(kind: FailureKind, text: str, orgs: int) -> FailureKind:
+    """Return what a signature means once it is known in how many orgs it was seen.
+
+    A failing test or deployment that repeats in several orgs is the package's fault, not theirs.
+    """
+    repeats = orgs >= SEVERAL and text.split(" | ", 1)[0] in _OURS_WHEN_REPEATED
+    return FailureKind.PACKAGE if repeats and kind is FailureKind.SUBSCRIBER else kind

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rollouts.domain.failures import Failure, FailureKind, classify, signature
+from rollouts.domain.failures import Failure, FailureKind, classify, kind_among, signature
 from rollouts.domain.judging import Tally, judge, may_pass, wilson_lower, wilson_upper
 from rollouts.domain.policy import Policy, WaveKind
 
@@ -131,6 +131,20 @@ def test_each_error_type_has_its_kind_and_what_is_new_is_unknown(
     error: Failure, kind: FailureKind
 ) -> None:
     assert classify([error])[0] is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "orgs", "kind"),
+    [
+        ("ApexTestFailure | Zone", 1, FailureKind.SUBSCRIBER),
+        ("ApexTestFailure | Zone", 2, FailureKind.PACKAGE),
+        ("LimitExceeded | Limit", 9, FailureKind.SUBSCRIBER),
+    ],
+)
+def test_the_same_failing_test_in_several_orgs_is_the_packages_fault(
+    text: str, orgs: int, kind: FailureKind
+) -> None:
+    assert kind_among(FailureKind.SUBSCRIBER, text, orgs) is kind
 
 
 def test_a_failure_without_any_error_row_is_unknown() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Max
 
+from rollouts.domain.failures import FailureKind, kind_among
 from rollouts.domain.lifecycle import AttemptState, TargetState
 from rollouts.models import Attempt, Batch, Event, PushError, Rollout, Wave
 
@@ -172,7 +173,7 @@ def failures(rollout: Rollout, wave: Wave | None = None) -> list[Cluster]:
     clusters = [
         Cluster(
             signature=signature,
-            kind=members[0].failure_kind,
+            kind=_kind(signature, members),
             orgs=sorted({(a.org.key, a.org.name) for a in members}),
             first_at=min((a.ended_at or a.moved_at for a in members), default=None),
             example=examples.get(members[0].pk),
@@ -181,6 +182,11 @@ def failures(rollout: Rollout, wave: Wave | None = None) -> list[Cluster]:
         for signature, members in groups.items()
     ]
     return sorted(clusters, key=lambda cluster: -cluster.count)
+
+
+def _kind(signature: str, members: list[Attempt]) -> str:
+    kind = FailureKind(members[0].failure_kind or FailureKind.UNKNOWN.value)
+    return kind_among(kind, signature, len({attempt.org_id for attempt in members})).value
 
 
 def timeline(rollout: Rollout, limit: int = 40) -> list[Event]:

@@ -176,7 +176,9 @@ WAVE_ENDS = frozenset({W.PASSED, W.SKIPPED, W.CLOSED})
 BATCH_ENDS = frozenset({B.SETTLED, B.CANCELED, B.ABANDONED})
 # Armed or about to be: Salesforce may start these without another word from us.
 BATCH_LOOSE = frozenset({B.ARMING, B.ARMED, B.RUNNING})
-BATCH_RECALLABLE = frozenset({B.PLANNED, B.RESERVED, B.CREATED, B.VERIFIED, B.ARMING, B.ARMED})
+BATCH_RECALLABLE = frozenset(
+    {B.PLANNED, B.RESERVED, B.CREATED, B.VERIFIED, B.ARMING, B.ARMED, B.IN_DOUBT}
+)
 # Everything from reserved until Salesforce itself reports an end; stuck is live however it counts.
 ATTEMPT_LIVE = frozenset({A.RESERVED, A.SUBMITTED, A.QUEUED, A.IN_PROGRESS, A.STUCK})
 ATTEMPT_ENDS = frozenset({A.CONFIRMED, A.UNCONFIRMED, A.FAILED, A.CANCELED})

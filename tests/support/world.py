@@ -157,6 +157,16 @@ class World:
         """Freeze and approve one wave."""
         return self.approve(self.freeze(rollout.waves.get(number=number)))
 
+    def rollout_org_outside(self, batch: Batch) -> str:
+        """Return an org that could be pushed but is in nobody's plan."""
+        planned = batch.wave.rollout.targets.values("org")
+        rows = Org.objects.filter(
+            installations__version=batch.wave.targets.first().from_version,  # type: ignore[union-attr]
+            installations__blocked=False,
+            status="Active",
+        )
+        return rows.exclude(pk__in=planned).order_by("key")[0].key
+
     # -- time
 
     def ticks(self, times: int = 1, minutes: float = 2.0) -> None:

@@ -54,7 +54,8 @@ def test_one_that_salesforce_started_stays_in_doubt(world: World) -> None:
     target = world.rollout_org_outside(batch)
     stranger.add_jobs(found[0].id, [target])
     stranger.arm(found[0].id)
-    world.clock.at = batch.start_at + timedelta(hours=3)  # type: ignore[operator]
+    assert batch.start_at
+    world.clock.at = batch.start_at + timedelta(hours=3)
     control.recall(batch, by=world.pia, now=world.clock())
     batch.refresh_from_db()
     assert batch.state == "in_doubt"

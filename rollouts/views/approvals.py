@@ -145,39 +145,47 @@ def _page(
     changed: Difference | None = None,
 ) -> HttpResponse:
     frozen = found.frozen_list
+    context: dict[str, object] = {"rollout": found.rollout, "wave": found, "refusal": refusal}
     if frozen is None:
-        nothing = {"rollout": found.rollout, "wave": found, "refusal": refusal}
-        return show(request, "waves/not_frozen.html", nothing, status=status)
-    rows = frozen.orgs.select_related("org", "from_version").order_by("place")
-    waits = found.state == WaveState.FROZEN and frozen.voided_at is None
-    why_not = approve.approval_refusal(frozen, request.user, request.now)
-    granted = list(frozen.approvals.select_related("person").order_by("granted_at"))
-    context: dict[str, object] = {
-        "rollout": found.rollout,
-        "wave": found,
+        return show(request, "waves/not_frozen.html", context, status=status)
+    context |= {
         "list": frozen,
         "form": form,
         "back": back,
         "problems": sum(len(errors) for errors in form.errors.values()),
-        "refusal": refusal,
         "changed": changed,
-        "waits": waits,
-        "why_not": why_not,
-        "who_can": approve.who_can(frozen, request.now),
-        "granted": granted,
-        "still_needed": max(0, found.approvals_needed - sum(not a.voided_at for a in granted)),
-        "size": len(rows),
-        "page": Paginator(rows, ORGS_SHOWN).get_page(request.GET.get("page")),
-        "from_versions": _parts(row.from_version.label for row in rows),
-        "instances": _parts(_region(row.org.instance) for row in rows),
-        "production": sum(row.org.is_production for row in rows),
         "drift": approve.drift(frozen),
         "policy": found.rollout.policy,
         "largest": max(frozen.batches, default=0),
         "may_send_back": can(request, Permission.SEND_BACK),
-        **_last_wave(found),
     }
-    return show(request, "waves/approve.html", context, status=status)
+    context |= _who_is_in_it(request, frozen) | _who_decides(request, found, frozen)
+    return show(request, "waves/approve.html", context | _last_wave(found), status=status)
+
+
+def _who_is_in_it(request: Request, frozen: FrozenList) -> dict[str, object]:
+    """Read the frozen rows once, for the list and for its shares."""
+    rows = frozen.orgs.select_related("org", "from_version").order_by("place")
+    return {
+        "size": len(rows),
+        "page": Paginator(rows, ORGS_SHOWN).get_page(request.GET.get("page")),
+        "production": sum(row.org.is_production for row in rows),
+        "from_versions": _parts(row.from_version.label for row in rows),
+        "instances": _parts(_region(row.org.instance) for row in rows),
+    }
+
+
+def _who_decides(request: Request, found: Wave, frozen: FrozenList) -> dict[str, object]:
+    """Read who has decided, who still can, and whether this person may."""
+    granted = list(frozen.approvals.select_related("person").order_by("granted_at"))
+    standing = sum(approval.voided_at is None for approval in granted)
+    return {
+        "waits": found.state == WaveState.FROZEN and frozen.voided_at is None,
+        "why_not": approve.approval_refusal(frozen, request.user, request.now),
+        "who_can": approve.who_can(frozen, request.now),
+        "granted": granted,
+        "still_needed": max(0, found.approvals_needed - standing),
+    }
 
 
 def _region(instance: str) -> str:
@@ -200,10 +208,10 @@ def _last_wave(found: Wave) -> dict[str, object]:
     )
     if last is None:
         return {"last": None}
-    counts = report.wave_counts(found.rollout)
+    counts = report.wave_counts(found.rollout)[last.number]
     return {
         "last": last,
-        "last_counts": counts.get(last.number, report.Counts()),
-        "last_as_of": found.rollout.sf_as_of,
+        "last_counts": counts,
+        "last_as_of": counts.as_of,
         "last_failures": report.failures(found.rollout, wave=last),
     }

@@ -147,6 +147,9 @@ def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
         what, means = _halves(health.words)
         text = f"{means}." if means else "Every way to stop still works."
         lines.append(Banner("", "warn", f"{what}.", text, reverse("status"), "Status"))
+    if not settings.SIMULATION:
+        text = "Pushboard reads this org and sends it nothing; no push can start."
+        lines.append(Banner("idle", "observed", "Observe mode.", text))
     return lines
 
 

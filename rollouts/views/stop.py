@@ -9,13 +9,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from rollouts.access import Request, can, may
-from rollouts.domain.lifecycle import ROLLOUT_RUNS
 from rollouts.domain.permissions import Permission
 from rollouts.forms import ReasonForm, StopForm
 from rollouts.models import Batch, Hold, HoldKind, Rollout
 from rollouts.pipeline import control
 from rollouts.pipeline.transitions import Refusal
-from rollouts.views.acts import ASK_OR_ACT, UNPROCESSABLE, act, posted, status_of
+from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.show import show, stamped, unchanged
 
 BATCHES_SHOWN = 60
@@ -102,33 +101,33 @@ def _page(
     lift: ReasonForm | None = None,
     status: int = 0,
 ) -> HttpResponse:
-    hold = _in_force()
-    batches = _touched(hold)
-    answered = [batch for batch in batches if _is_answered(batch)]
-    context = {
+    context = _answers() | {
         "form": form,
         "lift": lift or ReasonForm(),
         "refusal": refusal,
-        "hold": hold,
         "stamp": stamped(request, _stamp()),
-        "reach": control.reach(None),
-        "rollouts": Rollout.objects.filter(
-            state__in=[state.value for state in ROLLOUT_RUNS]
-        ).select_related("to_version__package"),
-        "batches": batches,
-        "answered": len(answered),
-        "all_answered": len(answered) == len(batches),
         "may_stop": can(request, Permission.STOP_EVERYTHING),
         "may_ask": can(request, Permission.ASK_LIFT_STOP),
         "may_confirm": can(request, Permission.CONFIRM_LIFT_STOP),
-        "is_asker": bool(hold and hold.lift_asked_by_id == request.user.pk),
     }
-    return show(
-        request,
-        "stop/stop.html",
-        context,
-        status=status or (status_of(refusal) if refusal else 200),
-    )
+    status = status or (status_of(refusal) if refusal else OK)
+    return show(request, "stop/stop.html", context, status=status)
+
+
+def _answers() -> dict[str, object]:
+    """Read what a stop would reach or, once pressed, what each batch has answered."""
+    hold = _in_force()
+    batches = _touched(hold)
+    answered = [batch for batch in batches if _is_answered(batch)]
+    running = Rollout.objects.running().select_related("to_version__package")
+    return {
+        "hold": hold,
+        "reach": control.reach(None),
+        "rollouts": running,
+        "batches": batches,
+        "answered": len(answered),
+        "all_answered": len(answered) == len(batches),
+    }
 
 
 def _is_answered(batch: Batch) -> bool:

@@ -1,6 +1,5 @@
-// Pushboard's only script. Every page works without it; it makes live parts move, keeps ages and
-// the keyboard honest, and says so when the connection or the session is lost. Behaviour is
-// attached by data- attributes; nothing is inline, so the content policy can stay strict.
+// Pushboard's only script; every page works without it. It makes live parts move, keeps ages honest
+// and says when the connection or the session is lost. Behaviour hangs on data- attributes.
 
 const ACTIVE_MS = 2_000; // somebody is reading: matches how often the engine looks at Salesforce
 const IDLE_MS = 15_000;
@@ -55,7 +54,6 @@ let lastActive = performance.now();
 let failures = 0;
 let signedOut = false;
 let timer = 0;
-
 const isLive = () => document.querySelector("[data-live]") !== null;
 const isPaused = () => page.hasAttribute("data-updates-paused");
 
@@ -79,7 +77,7 @@ for (const sign of ["pointerdown", "pointermove", "keydown", "scroll"]) {
   addEventListener(sign, () => {
     const wasIdle = performance.now() - lastActive >= IDLE_AFTER_MS;
     lastActive = performance.now();
-    if (wasIdle) schedule();
+    if (wasIdle) beat();
   }, { passive: true });
 }
 document.addEventListener("visibilitychange", () => {
@@ -91,8 +89,7 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const paused = page.toggleAttribute("data-updates-paused");
   button.setAttribute("aria-pressed", String(paused));
-  const clock = new Date().toLocaleTimeString();
-  button.textContent = paused ? `Paused at ${clock}. Resume` : "Pause updates";
+  button.textContent = paused ? `Paused at ${new Date().toLocaleTimeString()}. Resume` : "Pause updates";
   if (!paused) beat();
 });
 
@@ -100,9 +97,8 @@ document.addEventListener("click", (event) => {
 
 function lost() {
   failures += 1;
-  if (failures < 2) return; // one dropped request is no news
   const bar = banner("lost");
-  if (!bar?.hidden) return;
+  if (failures < 2 || !bar?.hidden) return; // one dropped request is no news
   bar.querySelector("[data-since]").textContent = new Date().toLocaleTimeString();
   bar.hidden = false;
 }
@@ -110,21 +106,17 @@ function lost() {
 function found() {
   failures = 0;
   signedOut = false;
-  for (const name of ["lost", "signed-out"]) {
-    const bar = banner(name);
-    if (bar) bar.hidden = true;
-  }
+  for (const bar of document.querySelectorAll("[data-banner]")) bar.hidden = true;
 }
 
 document.addEventListener("htmx:sendError", lost);
 document.addEventListener("htmx:timeout", lost);
 document.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
-  if (status === 401) {
-    signedOut = true;
-    const bar = banner("signed-out");
-    if (bar) bar.hidden = false;
-  } else if (status >= 500) lost();
+  if (status >= 500) lost();
+  if (status !== 401) return;
+  signedOut = true;
+  banner("signed-out")?.removeAttribute("hidden");
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) found();
@@ -170,6 +162,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   openFolds = [];
   if (region.dataset?.title) document.title = region.dataset.title;
   announce(region);
+  watchHeader();
   refreshAges();
   addLocalTitles(region);
 });
@@ -220,7 +213,7 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(button.dataset.copy);
     label.textContent = "Copied";
     document.getElementById("sr-status").textContent = "Copied";
-  } catch {
+  } catch { // no clipboard outside a secure context: select it for the person instead
     label.textContent = "Press Ctrl+C";
     getSelection().selectAllChildren(document.getElementById(button.dataset.copyFrom) || button);
   }
@@ -228,17 +221,28 @@ document.addEventListener("click", async (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  const button = event.submitter;
   if (event.target.method !== "post" || event.defaultPrevented) return;
   if (event.target.hasAttribute("data-sent")) { event.preventDefault(); return; }
   event.target.setAttribute("data-sent", "");
-  button?.setAttribute("aria-busy", "true");
+  event.submitter?.setAttribute("aria-busy", "true");
 });
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) form.removeAttribute("data-sent");
   for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
+// On a phone Pause and Halt come to the foot of the screen once those of the header are gone.
+const headerSeen = new IntersectionObserver(([seen]) => {
+  page.toggleAttribute("data-header-gone", !seen.isIntersecting);
+});
+
+function watchHeader() {
+  headerSeen.disconnect();
+  const actions = document.querySelector(".phead__actions");
+  if (actions) headerSeen.observe(actions);
+}
+
+watchHeader();
 setInterval(refreshAges, 1_000);
 refreshAges();
 addLocalTitles(document);

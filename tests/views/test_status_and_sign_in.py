@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.test import Client, RequestFactory
 from django.views import defaults
@@ -119,3 +120,15 @@ def test_the_last_resort_pages_need_neither_session_nor_database() -> None:
     assert "pushes that Salesforce already has go on" in broken
     assert 'href="/stop/"' in broken
     assert "nothing was done" in unread
+
+
+def test_a_real_connection_only_observes_and_every_page_says_so(
+    world: World, sign_in: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SIMULATION", False)
+
+    page = sign_in("vic").get("/find/").content.decode()
+
+    assert "Observe mode." in page
+    assert "no push can start" in page
+    assert "Nothing here reaches a customer." not in page

@@ -185,7 +185,8 @@ def _bind(batch: Batch, sf_id: str, now: datetime) -> None:
             because=f"request {sf_id}",
             sf_id=sf_id,
             sf_status=SfStatus.CREATED.value,
-            sf_as_of=batch.created_sent_at or now,
+            # Not when it was sent: a call that was lost may have landed minutes after that.
+            sf_as_of=now,
         )
 
 

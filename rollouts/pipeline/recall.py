@@ -28,6 +28,7 @@ def call_back(claim: Claim, gateway: Gateway, now: datetime) -> None:
     batch = claim.batch
     if batch.sf_id is None or batch.state in (BatchState.RUNNING, BatchState.SETTLED):
         return
+    read_at = clock.now()
     request = gateway.request(batch.sf_id)
     if request is None:
         _doubt_once(batch, "Salesforce does not list the request any more", now)
@@ -41,13 +42,14 @@ def call_back(claim: Claim, gateway: Gateway, now: datetime) -> None:
             pass
         except SalesforceError:
             return
+        read_at = clock.now()
         request = gateway.request(batch.sf_id)
     if request is None:
         return
     if request.status is SfStatus.CANCELED:
-        finish(batch, clock.now())
+        finish(batch, read_at)
     elif request.status in _PAST_RECALL:
-        too_late(batch, request.status, clock.now())
+        too_late(batch, request.status, read_at)
 
 
 def _doubt_once(batch: Batch, reason: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from rollouts.models import Attempt, Batch, Connection, Rollout, SyncRun
-from rollouts.pipeline import report
+from rollouts.pipeline import prepare, report
 from tests.support.trouble import own_rollout, until_batch
 from tests.support.world import World
 
@@ -96,3 +96,21 @@ def test_a_sync_without_calls_left_does_not_spend_more_on_asking(world: World) -
     world.sync()
 
     assert sum(effect.kind == "fault" for effect in world.sim.effects()) == before + 1
+
+
+def test_a_request_found_after_a_lost_answer_is_dated_by_the_look_that_found_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wave = own_rollout(world)
+    world.sim.plan_fault("reset_after", call="create:PackagePushRequest")
+    batch = until_batch(world, wave, "reserved")
+    while batch.created_sent_at is None:
+        world.ticks(minutes=1)
+        batch.refresh_from_db()
+    monkeypatch.setattr(prepare, "fill", lambda *_: None)
+
+    world.ticks(minutes=3)
+
+    batch.refresh_from_db()
+    assert batch.state == "created"
+    assert batch.sf_as_of == world.clock()

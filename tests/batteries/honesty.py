@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.batteries.bent import BENT
-from tests.batteries.books import Books, Effect, Snapshot, installed, version_labels
+from tests.batteries.books import BATCH_ENDS, Books, Effect, Snapshot, installed, version_labels
 from tests.batteries.demo import Demo, at
 from tests.batteries.driver import Driver, choose, current
 from tests.batteries.figures import Checked, Page, World, check, figures_of
@@ -52,6 +52,7 @@ class Battery:
         self.pages: Counter[str] = Counter()
         self.checked = Checked()
         self.faults: Counter[str] = Counter()
+        self.words: Counter[str] = Counter()
         self._chance = random.Random(seed)
         self._reader = Visitor(demo.address, "vic")
 
@@ -66,10 +67,19 @@ class Battery:
             for path in self._paths(self.books.snapshot()):
                 self._look(path)
             new = self.checked.violations[before:]
-            self._say(f"moment {number}: {'ok' if not new else f'{len(new)} violations'}")
+            verdict = f"{len(new)} violations" if new else "ok"
+            self._say(f"moment {number}: {verdict}; {self._where()}")
             if new and until_wrong:
                 return number
         return moments
+
+    def _where(self) -> str:
+        """What the rollout was doing, so that a run that saw nothing can't pass for a proof."""
+        books = self.books.snapshot()
+        wave = current(books, books.rollout(self.driver.slug))
+        open_batches = [row.state for row in books.batches if row.state not in BATCH_ENDS]
+        said = f"wave {wave.number} {wave.state}" if wave else "every wave has ended"
+        return ", ".join([said, *open_batches])
 
     def _prepare(self) -> None:
         self.driver.sign_in()
@@ -118,7 +128,7 @@ class Battery:
             time.sleep(min(1.0, max(0.0, left)))
 
     def _paths(self, books: Snapshot) -> list[str]:
-        """The pages of one moment: home, rollout, a wave, two batches, three orgs."""
+        """The pages of one moment: home, rollout, a wave, its approval, two batches, three orgs."""
         chance, slug = self._chance, self.driver.slug
         rollout = books.rollout(slug)
         where = f"/rollouts/{slug}/"
@@ -128,10 +138,12 @@ class Battery:
         named = {org[:15]: org for org in self._orgs}
         orgs = [named[org] for org in chance.sample(moving, k=min(1, len(moving)))]
         orgs += chance.sample(self._orgs, k=3 - len(orgs))
+        frozen = [f"{where}waves/{wave.number}/approve/"] if wave.list_pk else []
         return [
             "/",
             where,
             f"{where}waves/{wave.number}/",
+            *(frozen if wave.number > 1 else []),
             *(f"{where}batches/{pk}/" for pk in dict.fromkeys([*batches[-1:], *batches[:1]])),
             *(f"/orgs/{org}/" for org in dict.fromkeys(orgs)),
         ]
@@ -150,9 +162,13 @@ class Battery:
         page = Page(path, figures_of(text), before, after, seen_at)
         self._agree_about(page)
         found = check(page, self._timeline, self._world)
-        kind = path.strip("/").split("/")
-        self.pages[kind[2] if len(kind) > 2 else kind[0] or "home"] += 1
+        self.pages[_kind(path)] += 1
         self.checked.figures += found.figures
+        self.words.update(
+            figure.key.rpartition(".")[2]
+            for figure in page.figures
+            if figure.value not in ("", "0")
+        )
         self.checked.oldest = max(self.checked.oldest, found.oldest)
         self.checked.violations += found.violations
 
@@ -179,12 +195,20 @@ def _effect(row: dict[str, Any]) -> Effect:
     )  # fmt: skip
 
 
+def _kind(path: str) -> str:
+    """What kind of page an address leads to."""
+    parts = path.strip("/").split("/")
+    if parts[-1] == "approve":
+        return "approval"
+    return (parts[2] if len(parts) > 2 else parts[0]) or "home"
+
+
 def _iso(moment: int) -> str:
     seconds, ms = divmod(moment, 1000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{ms:03}Z"
 
 
-def trial(name: str, *, moments: int, seed: int) -> Battery:
+def trial(name: str, *, moments: int, seed: int, keep: bool = False) -> Battery:
     """Run once, with the mapping of that name bent ("" for none), and say what came of it."""
     began = time.monotonic()
     home = Path(tempfile.mkdtemp(prefix="pushboard-honesty-"))
@@ -215,9 +239,11 @@ def trial(name: str, *, moments: int, seed: int) -> Battery:
         )
     )
     print(f"  pages: {pages}\n  faults met: {sum(battery.faults.values())} ({faults})")
+    shown = ", ".join(f"{count} {word}" for word, count in battery.words.most_common())
+    print(f"  figures other than 0: {shown}")
     for trouble in battery.driver.trouble:
         print(f"  turned away: {trouble}")
-    if not wrong or name:
+    if not keep and (not wrong or name):
         shutil.rmtree(home)
     return battery
 
@@ -226,12 +252,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="keep the demo's folder")
     parser.add_argument("--break-mapping", choices=sorted(BENT), default="")
     given = parser.parse_args(arguments)
     if given.break_mapping:
         bent = trial(given.break_mapping, moments=given.moments, seed=given.seed)
         return 1 if bent.checked.violations else 0
-    straight = trial("", moments=given.moments, seed=given.seed)
+    straight = trial("", moments=given.moments, seed=given.seed, keep=given.keep)
     bent = trial(USUAL, moments=given.moments, seed=given.seed)
     good = not straight.checked.violations and bool(bent.checked.violations)
     print("honest, and the check can fail" if good else "NOT GOOD")

@@ -72,7 +72,7 @@ class Death:
         self._leases = list(Lease.objects.values_list("pk", "until"))
         raise Killed
 
-    def survived(self, work: Callable[[], None]) -> bool:
+    def survived(self, work: Callable[[], object]) -> bool:
         """Do the work; returns False when it was killed, with the leases as they were then."""
         try:
             work()

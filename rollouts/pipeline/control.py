@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import F
 
 from rollouts.domain.lifecycle import (
     ATTEMPT_LIVE,
@@ -35,6 +38,8 @@ from rollouts.salesforce.connect import gateway_for
 log = logging.getLogger(__name__)
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 _PAST = (BatchState.RUNNING.value,)
+_TRIES = 3
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,16 @@ def send_cancels(batches: list[Batch], limit_seconds: float = 8.0) -> Stopped:
     )
 
 
+def _tried_again(act: Callable[[], T]) -> T:
+    """Do a stop; one that lost against another transaction is done again, not shown to a person."""
+    for _ in range(_TRIES - 1):
+        try:
+            return act()
+        except OperationalError:
+            log.warning("a stop lost against another transaction; it is tried again")
+    return act()
+
+
 @transaction.atomic
 def _set_hold(
     kind: HoldKind, rollout: Rollout | None, by: Person, reason: str, now: datetime
@@ -149,7 +164,7 @@ def halt(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> St
     """Stop on evidence: void approvals, call back everything that has not started."""
     demand(by, Permission.HALT, now)
     because = reason.strip() or f"halted by {by}, reason not given yet"
-    batches = halting.halt(rollout, because=because, by=by, now=now)
+    batches = _tried_again(lambda: halting.halt(rollout, because=because, by=by, now=now))
     return send_cancels(batches)
 
 
@@ -229,21 +244,25 @@ def _abort(rollout: Rollout, by: Person, reason: str, now: datetime) -> list[Bat
 def abort(rollout: Rollout, *, by: Person, reason: str, now: datetime) -> Stopped:
     """End a rollout for good; it is aborted only when nothing of it can still start."""
     demand(by, Permission.ABORT, now)
-    return send_cancels(_abort(rollout, by, reason, now))
+    return send_cancels(_tried_again(lambda: _abort(rollout, by, reason, now)))
 
 
 def stop_everything(*, by: Person, reason: str = "", now: datetime) -> Stopped:
     """Throw the kill switch over all rollouts, then send the cancels from here."""
     demand(by, Permission.STOP_EVERYTHING, now)
-    with transaction.atomic():
-        _set_hold(HoldKind.STOP_EVERYTHING, None, by, reason, now)
-        batches = []
-        for rollout in Rollout.objects.running().order_by("pk"):
-            Rollout.objects.filter(pk=rollout.pk).update(epoch=rollout.epoch + 1)
-            batches += halting.void_and_recall(
-                rollout, reason=f"everything was stopped by {by}", now=now, by=by
-            )
-    return send_cancels(batches)
+    return send_cancels(_tried_again(lambda: _stop_all(by, reason, now)))
+
+
+@transaction.atomic
+def _stop_all(by: Person, reason: str, now: datetime) -> list[Batch]:
+    _set_hold(HoldKind.STOP_EVERYTHING, None, by, reason, now)
+    batches = []
+    for rollout in Rollout.objects.running().order_by("pk"):
+        Rollout.objects.filter(pk=rollout.pk).update(epoch=F("epoch") + 1)
+        batches += halting.void_and_recall(
+            rollout, reason=f"everything was stopped by {by}", now=now, by=by
+        )
+    return batches
 
 
 @transaction.atomic

@@ -24,6 +24,8 @@ from rollouts.views.show import show
 from rollouts.views.waves import find
 
 ORGS_SHOWN = 100
+# Before its first start. Later an org differs from its list because we pushed to it.
+STILL_WAITING = (WaveState.FROZEN.value, WaveState.APPROVED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _page(
         "back": back,
         "problems": sum(len(errors) for errors in form.errors.values()),
         "changed": changed,
-        "drift": approve.drift(frozen),
+        "drift": approve.drift(frozen) if found.state in STILL_WAITING else None,
         "policy": found.rollout.policy,
         "largest": max(frozen.batches, default=0),
         "may_send_back": can(request, Permission.SEND_BACK),
@@ -195,7 +197,7 @@ def _region(instance: str) -> str:
 
 
 def _parts(labels: Iterable[str]) -> list[Part]:
-    return [Part(label, count) for label, count in Counter(labels).most_common(6)]
+    return [Part(label, count) for label, count in Counter(labels).most_common()]
 
 
 def _last_wave(found: Wave) -> dict[str, object]:

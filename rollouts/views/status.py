@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts import tasks
 from rollouts.access import Request, can, may
 from rollouts.domain.permissions import Permission
-from rollouts.models import Connection, Heartbeat, Package, SyncRun
+from rollouts.models import Connection, SyncRun
 from rollouts.views.acts import ring, see
 from rollouts.views.shell import health_of
 from rollouts.views.show import show
@@ -28,9 +28,7 @@ def status(request: Request) -> HttpResponse:
         {
             "health": health_of(request),
             "connections": Connection.objects.order_by("name"),
-            "beats": Heartbeat.objects.order_by("part"),
             "syncs": SyncRun.objects.select_related("package").order_by("-read_at")[:SYNCS_SHOWN],
-            "packages": Package.objects.select_related("connection").order_by("name"),
             "may_sync": can(request, Permission.SYNC),
         },
     )

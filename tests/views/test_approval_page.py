@@ -232,3 +232,16 @@ def test_the_part_for_htmx_is_the_same_page_without_its_frame(
 
     assert "<html" not in part
     assert "Approve 6 orgs" in part
+
+
+def test_an_org_that_we_pushed_is_not_said_to_have_changed_by_itself(
+    world: World, sign_in: Browser
+) -> None:
+    wave = world.dispatching(world.rollout())
+    world.batch(wave, 1, {AttemptState.CONFIRMED: 6}, BatchState.SETTLED, "Succeeded")
+    Installation.objects.update(version=world.versions["4.3.0"])
+
+    page = sign_in("ari").get(PAGE).content.decode()
+
+    assert "went from" not in page
+    assert "The wave has started." in page

@@ -32,6 +32,7 @@ SPEED = 120.0
 ORGS, SANDBOXES = 160, 20
 HANG = 3.0
 USUAL = "running-as-upgraded"
+PUSHING_SECONDS = 15.0
 # Kinds of fault by weight, and the calls that they meet: any, or one that writes.
 _FAULTS = {
     "error_before": 5, "error_after": 4, "reset_before": 3, "reset_after": 4, "hang_before": 2,
@@ -62,7 +63,11 @@ class Battery:
         self._prepare()
         for number in range(1, moments + 1):
             self._plan_faults()
-            self._wait(self._chance.uniform(3.0, 11.0))
+            if number % 2:
+                self._wait(self._chance.uniform(3.0, 11.0))
+            else:
+                self._wait_until_pushing()
+                self._wait(self._chance.uniform(0.0, 3.0))
             before = len(self.checked.violations)
             for path in self._paths(self.books.snapshot()):
                 self._look(path)
@@ -126,6 +131,18 @@ class Battery:
             if done:
                 self._say(done)
             time.sleep(min(1.0, max(0.0, left)))
+
+    def _wait_until_pushing(self) -> None:
+        """Wait until Salesforce works on a request, but not for long.
+
+        That lasts a few seconds of each half minute: chance alone would see too little of it.
+        """
+        until = time.monotonic() + PUSHING_SECONDS
+        while time.monotonic() < until:
+            told = self.demo.ask("truth")
+            if any(one["status"] == "InProgress" for one in told["requests"].values()):
+                return
+            self._wait(1.0)
 
     def _paths(self, books: Snapshot) -> list[str]:
         """The pages of one moment: home, rollout, a wave, its approval, two batches, three orgs."""

@@ -124,6 +124,20 @@ _KINDS = {
 }
 
 
+_CALLS = {
+    "create": "request created",
+    "add_jobs": "orgs added",
+    "arm": "set to Pending",
+    "cancel": "set to Canceled",
+}
+
+
+@register.filter
+def call_words(kind: str) -> str:
+    """Say what a call to Salesforce was meant to do."""
+    return _CALLS.get(kind, kind)
+
+
 @register.filter
 def failure_words(kind: str) -> str:
     """Say whose turn it is after a failure."""

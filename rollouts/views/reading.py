@@ -104,7 +104,7 @@ class TargetLine:
     def reason(self) -> str:
         """Why it failed or was left out, in a line."""
         if self.attempt and self.attempt.signature:
-            return self.attempt.signature
+            return self.attempt.reason or self.attempt.signature
         return self.target.reason or (self.attempt.reason if self.attempt else "")
 
 

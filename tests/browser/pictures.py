@@ -31,7 +31,7 @@ def take(page: Page, name: str) -> None:
     page.evaluate("scrollTo(0, 0)")
     if on_phone:
         page.set_viewport_size(PHONE)
-    page.screenshot(path=where, full_page=not on_phone, animations="disabled", caret="hide")
+    page.screenshot(path=where, full_page=not on_phone, animations="disabled", caret="initial")
     page.emulate_media(color_scheme="light")
     if before:
         page.set_viewport_size(before)

@@ -32,7 +32,7 @@ SPEED = 120.0
 ORGS, SANDBOXES = 160, 20
 HANG = 3.0
 USUAL = "running-as-upgraded"
-PUSHING_SECONDS = 15.0
+PUSHING_SECONDS = 10.0
 # Kinds of fault by weight, and the calls that they meet: any, or one that writes.
 _FAULTS = {
     "error_before": 5, "error_after": 4, "reset_before": 3, "reset_after": 4, "hang_before": 2,
@@ -64,7 +64,7 @@ class Battery:
         for number in range(1, moments + 1):
             self._plan_faults()
             if number % 2:
-                self._wait(self._chance.uniform(3.0, 11.0))
+                self._wait(self._chance.uniform(2.0, 7.0))
             else:
                 self._wait_until_pushing()
                 self._wait(self._chance.uniform(0.0, 3.0))

@@ -22,7 +22,7 @@ from rollouts.domain.lifecycle import (
     TargetState,
 )
 from rollouts.models import Attempt, Batch, PushError, Rollout
-from rollouts.pipeline import clock, doubt
+from rollouts.pipeline import clock, doubt, recall
 from rollouts.pipeline.shifts import came_from, drop_attempts, set_targets
 from rollouts.pipeline.transitions import Overtaken, move_batch, record, shift_attempt, touch
 from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfError, SfJob, SfRequest, SfStatus
@@ -36,6 +36,7 @@ _OPEN = [
     BatchState.RUNNING.value,
     BatchState.IN_DOUBT.value,
 ]
+_ARMED = (BatchState.ARMING.value, BatchState.ARMED.value)
 _UNARMED = (BatchState.CREATED.value, BatchState.VERIFIED.value)
 _STARTED = (SfStatus.IN_PROGRESS, SfStatus.SUCCEEDED, SfStatus.FAILED)
 _STATE_OF = {
@@ -233,7 +234,9 @@ def _follow(batch: Batch, reading: Reading) -> None:
         return
     batch.refresh_from_db()
     try:
-        if request.status is SfStatus.IN_PROGRESS and batch.state == BatchState.ARMED.value:
+        if request.status in _STARTED and batch.cancel_wanted_at and batch.state in _ARMED:
+            recall.too_late(batch, request.status, reading.as_of)
+        elif request.status is SfStatus.IN_PROGRESS and batch.state == BatchState.ARMED.value:
             move_batch(
                 batch,
                 BatchState.RUNNING,

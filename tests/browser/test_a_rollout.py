@@ -10,6 +10,7 @@ from tests.batteries.demo import Demo
 from tests.browser import acts, pictures
 from tests.browser.conftest import Come
 from tests.browser.fleet import Fleet, Subscriber
+from tests.browser.soundness import faults
 from tests.browser.visitor import Visitor
 
 # Its own tests fail in some sandboxes, as everybody's do one day.
@@ -32,6 +33,7 @@ def test_the_first_wave_passes_the_second_is_halted_and_support_can_answer(
     the_first_wave_passes_before_the_readers_eyes(pia, ari, slug)
     the_second_wave_is_halted_and_the_page_says_why(pia, ari, slug)
     support_reads_the_new_version(sue, upgraded(demo, sandboxes, fleet))
+    its_pages_are_sound(pia, slug)
 
 
 def the_first_wave_passes_before_the_readers_eyes(pia: Visitor, ari: Visitor, slug: str) -> None:
@@ -70,6 +72,17 @@ def the_second_wave_is_halted_and_the_page_says_why(pia: Visitor, ari: Visitor, 
     expect(page.get_by_role("region", name="What is failing")).to_contain_text("Apex Test Failure")
     pictures.take(page, "rollout-dark")
     assert pia.has_stayed
+
+
+def its_pages_are_sound(pia: Visitor, slug: str) -> None:
+    page = pia.open(f"/rollouts/{slug}/")
+    page.get_by_role("region", name="What is failing").locator("summary").first.click()
+    expect(page.get_by_text("BerthAllocatorTest").first).to_be_visible()
+    assert faults(page) == []
+    assert faults(pia.open(f"/rollouts/{slug}/waves/2/")) == []
+    page.get_by_role("table", name="Batches").get_by_role("link", name="2", exact=True).click()
+    expect(page.get_by_role("heading", name="Batch 2")).to_be_visible()
+    assert faults(page) == []
 
 
 def upgraded(demo: Demo, asked: list[Subscriber], fleet: Fleet) -> Subscriber:

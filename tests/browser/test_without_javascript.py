@@ -27,9 +27,9 @@ def test_a_rollout_is_planned_approved_paused_and_followed(come: Come, fleet: Fl
     acts.reload_until(page, acts.figure(page, "wave", slug, 1, "confirmed").filter(has_text="4"))
 
 
-def test_an_org_is_looked_up(come: Come, fleet: Fleet) -> None:
+def test_a_viewer_signs_in_and_looks_an_org_up(come: Come, fleet: Fleet) -> None:
     org = next(org for org in fleet.all() if org.name == "Ampers & and & Sons")
-    page = come("sue", javascript=False).open("/")
+    page = come("vic", javascript=False).open("/")
 
     page.get_by_role("searchbox", name="Find an org").fill(org.key)
     page.keyboard.press("Enter")

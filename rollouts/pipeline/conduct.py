@@ -90,8 +90,9 @@ def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
     frozen = wave.frozen_list
     approvals = approve.in_force(frozen, now) if frozen else []
     newest = wave.batches.open().order_by("-number").first()
-    due, waiting = retryable(wave, policy, now)
-    unarmed, because = _unarmed(wave)
+    goes_on = wave.state == WaveState.DISPATCHING.value
+    due, waiting = retryable(wave, policy, now) if goes_on else ([], 0)
+    unarmed, because = _unarmed(wave) if goes_on else (0, "")
     return WaveFacts(
         number=wave.number,
         state=WaveState(wave.state),

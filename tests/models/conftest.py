@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.stories.conftest import clock, world
+
+__all__ = ["clock", "world"]

@@ -1,0 +1,165 @@
+"""What the database refuses whatever the code does. Runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, models, transaction
+
+from rollouts.models import (
+    Approval,
+    Attempt,
+    Batch,
+    Event,
+    FrozenList,
+    FrozenOrg,
+    Hold,
+    HoldKind,
+    Rollout,
+    Target,
+    VersionChange,
+    Wave,
+)
+from rollouts.pipeline import prepare
+from tests.support.trouble import own_rollout, until_batch
+from tests.support.world import World
+
+
+@pytest.fixture
+def verified(world: World) -> Batch:
+    return until_batch(world, own_rollout(world), "verified")
+
+
+def refused(act: Callable[[], object]) -> str:
+    """Do what must not be possible and return the database's words."""
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+        act()
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize("model", [Event, FrozenOrg, VersionChange])
+def test_history_and_frozen_orgs_are_append_only(
+    verified: Batch, model: type[models.Model]
+) -> None:
+    rows = model._default_manager.all()
+    assert rows.exists()
+    first = rows.first()
+    assert first is not None
+    column = {"Event": "reason", "FrozenOrg": "place", "VersionChange": "proof"}[model.__name__]
+    value = 7 if column == "place" else "rewritten"
+    assert "append-only" in refused(lambda: rows.filter(pk=first.pk).update(**{column: value}))
+    table = model._meta.db_table
+
+    def delete() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - a table of ours
+
+    assert "append-only" in refused(delete)
+
+
+def test_the_request_of_a_batch_is_written_once(verified: Batch) -> None:
+    row = Batch.objects.filter(pk=verified.pk)
+    assert "written once" in refused(lambda: row.update(sf_id="0DV000000000001AAA"))
+    assert "written once" in refused(lambda: row.update(sf_id=None))
+
+
+def test_the_moment_of_arming_is_written_once(world: World) -> None:
+    batch = until_batch(world, own_rollout(world), "armed")
+    row = Batch.objects.filter(pk=batch.pk)
+    assert "written once" in refused(lambda: row.update(armed_at=world.clock() + timedelta(1)))
+    assert "written once" in refused(lambda: row.update(armed_at=None))
+
+
+def test_digests_are_written_once(verified: Batch) -> None:
+    assert "written once" in refused(lambda: FrozenList.objects.update(digest="0" * 64))
+    assert "written once" in refused(lambda: Approval.objects.update(digest="0" * 64))
+
+
+def test_an_attempt_keeps_the_row_it_was_approved_by(verified: Batch) -> None:
+    one, other = Attempt.objects.order_by("pk")[:2]
+    row = Attempt.objects.filter(pk=one.pk)
+    assert "written once" in refused(lambda: row.update(approved=other.approved))
+
+
+def again(attempt: Attempt, **also: object) -> Attempt:
+    return Attempt(
+        batch=attempt.batch,
+        target=attempt.target,
+        approved=attempt.approved,
+        org=attempt.org,
+        version=attempt.version,
+        number=attempt.number + 1,
+        reserved_at=attempt.reserved_at,
+        moved_at=attempt.moved_at,
+        **also,
+    )
+
+
+def test_an_org_has_at_most_one_live_attempt(verified: Batch) -> None:
+    attempt = Attempt.objects.select_related("version__package").first()
+    assert attempt
+    other = attempt.version.package.versions.exclude(pk=attempt.version_id).first()
+    for state in ("reserved", "submitted", "queued", "in_progress", "stuck"):
+        second = again(attempt, state=state)
+        second.version = other  # type: ignore[assignment]
+        refused(second.save)
+
+
+@pytest.mark.parametrize("state", ["succeeded", "confirmed", "unconfirmed"])
+def test_a_version_is_pushed_to_an_org_once_unless_it_failed(verified: Batch, state: str) -> None:
+    attempt = Attempt.objects.first()
+    assert attempt
+    Attempt.objects.filter(pk=attempt.pk).update(state=state)
+    refused(again(attempt).save)
+    Attempt.objects.filter(pk=attempt.pk).update(state="failed")
+    again(attempt).save()
+
+
+def test_no_two_jobs_and_no_two_requests_are_one(verified: Batch) -> None:
+    one, other = Attempt.objects.order_by("pk")[:2]
+    refused(lambda: Attempt.objects.filter(pk=other.pk).update(sf_id=one.sf_id))
+    batch = Batch.objects.get()
+    batch.pk, batch.number, batch.start_at = None, 9, None
+    refused(batch.save)
+
+
+def test_a_start_second_belongs_to_one_batch(verified: Batch) -> None:
+    batch = Batch.objects.get()
+    batch.pk, batch.number, batch.sf_id = None, 9, None
+    refused(batch.save)
+    assert batch.start_at
+    batch.pk, batch.start_at = None, batch.start_at + timedelta(seconds=1)
+    batch.save()
+
+
+@pytest.mark.parametrize("model", [Rollout, Wave, Target, Batch, Attempt])
+def test_a_state_that_no_table_knows_is_refused(verified: Batch, model: type[models.Model]) -> None:
+    refused(lambda: model._default_manager.update(state="lost"))
+
+
+def test_one_person_approves_a_list_once(verified: Batch) -> None:
+    approval = Approval.objects.get()
+    approval.pk = None
+    refused(approval.save)
+
+
+def test_everything_is_stopped_once(world: World) -> None:
+    rows = [
+        Hold(kind=HoldKind.STOP_EVERYTHING, by=world.pia, since=world.clock()) for _ in range(2)
+    ]
+    rows[0].save()
+    refused(rows[1].save)
+
+
+def test_an_org_of_another_list_can_not_be_reserved(world: World) -> None:
+    wave = own_rollout(world)
+    target = wave.targets.first()
+    assert target
+    org = world.small_choice().org_ids[-1]
+    target.org = type(target.org).objects.get(key=org)
+    target.save()
+    with pytest.raises((IntegrityError, KeyError)), transaction.atomic():
+        prepare.reserve(wave, [target], retry=False, now=world.clock())
+    assert not Attempt.objects.exists()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Those that touch the database; the rest would only run twice.
-WITH_DATABASE = ("tests/house", "tests/pipeline", "tests/stories", "tests/views")
+WITH_DATABASE = ("tests/house", "tests/models", "tests/pipeline", "tests/stories", "tests/views")
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,32 +53,52 @@ LINT = (
 )
 
 
-def passes(check: Check) -> bool:
-    """Run one check and say how it went."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a check went."""
+
+    check: Check
+    good: bool
+    seconds: float
+    said: str
+
+    def show(self) -> None:
+        """One line, and what it said only when it matters."""
+        print(f"  {'ok  ' if self.good else 'FAIL'}  {self.check.name:<18} {self.seconds:5.1f} s")
+        if not self.good:
+            print(f"\n{self.said}\n", flush=True)
+
+
+def judge(check: Check) -> Verdict:
+    """Run one check."""
     began = time.monotonic()
     done = subprocess.run(
         check.command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
-    good = done.returncode == 0
-    print(f"  {'ok  ' if good else 'FAIL'}  {check.name:<18} {time.monotonic() - began:5.1f} s")
-    if not good:
-        print(f"\n{done.stdout}{done.stderr}\n", flush=True)
-    return good
+    seconds = time.monotonic() - began
+    return Verdict(check, done.returncode == 0, seconds, done.stdout + done.stderr)
+
+
+def tests_pass(arguments: list[str]) -> bool:
+    """Run the tests, which speak for themselves."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not browser and not slow", *arguments]
+    return not subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=False).returncode
 
 
 def main(arguments: list[str]) -> int:
     """Run what was asked for. The exit code says all."""
     began = time.monotonic()
     failed: list[str] = []
-    if arguments in ([], ["lint"]):
-        failed += [check.name for check in LINT if not passes(check)]
-    if arguments != ["lint"]:
-        print("  tests", flush=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "not browser and not slow"]
-        if subprocess.run(
-            [*command, *arguments], cwd=ROOT, env=ENVIRONMENT, check=False
-        ).returncode:
+    # The checks have one core and the tests the other; their lines come after the tests' own.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        checks = LINT if arguments in ([], ["lint"]) else ()
+        verdicts = pool.map(judge, checks)
+        if arguments != ["lint"] and not tests_pass(arguments):
             failed.append("tests")
+        for verdict in verdicts:
+            verdict.show()
+            if not verdict.good:
+                failed.append(verdict.check.name)
     seconds = time.monotonic() - began
     if failed:
         print(f"\nNot good: {', '.join(failed)} ({seconds:.0f} s).")

@@ -186,7 +186,7 @@ def effects(world: Path, after: int = 0) -> list[Effect]:
             " WHERE seq > ? ORDER BY seq",
             (after,),
         ).fetchall()
-    return [Effect(*row[:7], json.loads(row[7])) for row in found]
+    return [Effect(*(*row[:7], json.loads(row[7]))) for row in found]
 
 
 def installed(world: Path) -> dict[tuple[str, str], str]:
@@ -222,7 +222,7 @@ def _rollouts(db: sqlite3.Connection) -> Iterator[RolloutRow]:
         " FROM rollouts_rollout r JOIN rollouts_packageversion v ON v.id = r.to_version_id"
         " ORDER BY r.id"
     ):
-        yield RolloutRow(*row[:6], _maybe(row[6]))
+        yield RolloutRow(*(*row[:6], _maybe(row[6])))
 
 
 def _waves(db: sqlite3.Connection) -> Iterator[WaveRow]:
@@ -230,14 +230,14 @@ def _waves(db: sqlite3.Connection) -> Iterator[WaveRow]:
         "SELECT id, rollout_id, number, kind, state, review, approvals_needed, frozen_list_id,"
         " baked_until FROM rollouts_wave ORDER BY rollout_id, number"
     ):
-        yield WaveRow(*row[:8], _maybe(row[8]))
+        yield WaveRow(*(*row[:8], _maybe(row[8])))
 
 
 def _batches(db: sqlite3.Connection) -> Iterator[BatchRow]:
     for row in db.execute(
         "SELECT id, wave_id, list_id, state, sf_id, armed_at FROM rollouts_batch ORDER BY id"
     ):
-        yield BatchRow(*row[:5], _maybe(row[5]))
+        yield BatchRow(*(*row[:5], _maybe(row[5])))
 
 
 def _attempts(db: sqlite3.Connection) -> Iterator[AttemptRow]:
@@ -274,6 +274,5 @@ def _lists(db: sqlite3.Connection) -> Iterator[ListRow]:
         " ORDER BY f.id"
     ):
         people = (row[6], frozenset(editors.get(row[0], ())))
-        yield ListRow(
-            *row[:4], at(row[4]), _maybe(row[5]), *people, frozenset(orgs.get(row[0], ()))
-        )
+        dates = (at(row[4]), _maybe(row[5]))
+        yield ListRow(*(*row[:4], *dates, *people, frozenset(orgs.get(row[0], ()))))

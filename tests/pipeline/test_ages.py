@@ -47,7 +47,7 @@ def test_a_read_stored_between_two_looks_dates_the_figures_that_it_brought(world
     until_batch(world, wave, "verified")
     rollout = Rollout.objects.get(pk=wave.rollout_id)
     later = world.clock() + timedelta(minutes=1)
-    stored = []
+    stored: list[str] = []
 
     def a_read_is_stored(execute: Any, sql: str, *args: Any) -> Any:
         if 'FROM "rollouts_attempt"' in sql and not stored:

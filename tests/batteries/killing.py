@@ -8,7 +8,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from tests.batteries.books import BATCH_ENDS, Books, Snapshot
+from tests.batteries.books import BATCH_ENDS, Books, Snapshot, effects
 from tests.batteries.demo import Demo
 
 EVERYTHING = "everything"
@@ -91,12 +91,17 @@ def _draw(chance: random.Random, number: int, victim: str) -> Planned:
     )
 
 
-def aim(demo: Demo, planned: Planned) -> None:
-    """Let the next call of the planned kind be held by the simulator."""
-    demo.tell(
-        "faults",
-        {"fault": planned.held, "match": _CALLS[planned.call], "seconds": HELD_SECONDS},
-    )
+def aim(demo: Demo, planned: Planned) -> int:
+    """Let the next call of the planned kind be held; returns the last line of the log so far."""
+    log = effects(demo.world)
+    fault = {"fault": planned.held, "match": _CALLS[planned.call], "seconds": HELD_SECONDS}
+    demo.tell("faults", fault)
+    return log[-1].seq if log else 0
+
+
+def is_held(demo: Demo, since: int) -> bool:
+    """Whether the simulator has begun to hold a call after that line of its log."""
+    return any(line.kind == "fault" for line in effects(demo.world, since))
 
 
 def is_busy(books: Snapshot) -> bool:

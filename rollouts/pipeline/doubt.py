@@ -9,9 +9,7 @@ from django.db import transaction
 
 from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch
-from rollouts.pipeline import timing
 from rollouts.pipeline.dropouts import hold_for_review
-from rollouts.pipeline.shifts import drop_attempts
 from rollouts.pipeline.transitions import move_batch, record
 from rollouts.salesforce.gateway import Gateway, SfStatus
 
@@ -61,11 +59,6 @@ def look(batch: Batch, gateway: Gateway, now: datetime) -> None:
     the safe way out.
     """
     if batch.sf_id is None:
-        # Nothing is bound, so nothing of ours can start: what was found belongs to others.
-        sent = batch.created_sent_at or now
-        if batch.cancel_wanted_at and now >= sent + timing.late_call():
-            drop_attempts(batch, batch.cancel_reason, now)
-            move_batch(batch, BatchState.ABANDONED, now=now, because=batch.cancel_reason)
         return
     request = gateway.request(batch.sf_id)
     if request is None:

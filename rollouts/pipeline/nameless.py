@@ -17,7 +17,7 @@ from rollouts.pipeline.ledger import sending
 from rollouts.pipeline.shifts import drop_attempts
 from rollouts.pipeline.transitions import move_batch
 from rollouts.salesforce.errors import Refused
-from rollouts.salesforce.gateway import Gateway, SfRequest, SfStatus
+from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfRequest, SfStatus
 
 _OPEN = (SfStatus.CREATED, SfStatus.PENDING)
 
@@ -25,8 +25,8 @@ _OPEN = (SfStatus.CREATED, SfStatus.PENDING)
 def call_back(claim: Claim, gateway: Gateway, now: datetime) -> None:
     """Cancel every request with the batch's version and start second, and read them back.
 
-    The batch ends only when all of them are Canceled. One that Salesforce has started keeps it in
-    doubt: then an org may have been pushed, and a person must look.
+    The batch ends only when all of them have ended. One that Salesforce works on keeps it in doubt
+    until then; an org that it has upgraded is seen on the new version before anything is armed.
     """
     batch = claim.batch
     if not claim.may_send():
@@ -39,7 +39,7 @@ def call_back(claim: Claim, gateway: Gateway, now: datetime) -> None:
             except Refused:
                 # It moved on since it was read; the read below shows where.
                 continue
-    left = [r for r in _candidates(batch, gateway) if r.status is not SfStatus.CANCELED]
+    left = [r for r in _candidates(batch, gateway) if r.status not in SF_ENDS]
     if not left:
         _end(batch, now)
 
@@ -59,6 +59,6 @@ def _end(batch: Batch, now: datetime) -> None:
         batch,
         BatchState.ABANDONED,
         now=now,
-        because=f"every request that could be it is read back as Canceled, {freed} orgs freed",
+        because=f"every request that could be it is read back as ended, {freed} orgs freed",
         settled_at=now,
     )

@@ -186,15 +186,21 @@ def test_a_create_that_lands_long_after_is_swept_and_a_person_s_request_is_not(
     assert words[theirs] == "request_created"
 
 
+@pytest.mark.parametrize("armed", [False, True])
 def test_two_requests_that_could_be_ours_are_neither(
-    world: World, person: SalesforceGateway
+    world: World, person: SalesforceGateway, armed: bool
 ) -> None:
     wave = own_rollout(world)
     world.sim.plan_fault("error_after", call="create:PackagePushRequest")
     batch = until_batch(world, wave, "reserved")
     assert batch.start_at
     theirs = person.create_request(wave.rollout.to_version.sf_id, batch.start_at)
-    person.add_jobs(theirs, [stranger(world, wave)])
+    theirs_too = wave.targets.first()
+    assert theirs_too
+    person.add_jobs(theirs, [theirs_too.org.key])
+    if armed:
+        # It even runs: the org that it upgrades must not be pushed again.
+        person.arm(theirs)
     world.ticks()
     batch.refresh_from_db()
     assert batch.state == "in_doubt"
@@ -203,11 +209,14 @@ def test_two_requests_that_could_be_ours_are_neither(
     assert batch.state == "in_doubt"
 
     control.recall(batch, by=world.ari, reason="neither", now=world.clock())
+    world.ticks()
+    if armed:
+        control.look_over(wave, by=world.ari, reason="theirs", now=world.clock())
     settle(world, wave)
-    exactly_once(world, wave)
-    assert [e.kind for e in world.sim.effects() if e.request_id == theirs and not e.job_id] == [
-        "request_created"
-    ]
+    assert len(set(world.pushed())) == len(world.pushed()) == 3
+    ended = "request_succeeded" if armed else "request_canceled"
+    words = [e.kind for e in world.sim.effects() if e.request_id == theirs and not e.job_id]
+    assert words[-1] == ended
 
 
 def test_a_recall_while_orgs_are_being_added_loses_none_of_them(world: World) -> None:

@@ -47,12 +47,13 @@ def test_recall_cancels_every_request_that_could_be_it_and_frees_its_orgs(world:
     assert sorted(org for org, _ in world.pushed()) == orgs
 
 
-def test_one_that_salesforce_started_stays_in_doubt(world: World) -> None:
+def test_one_that_salesforce_works_on_stays_in_doubt(world: World) -> None:
     batch = doubtful(world)
     stranger = world._gateway()
     found = stranger.requests_starting(batch.list.to_version.sf_id, batch.start_at)  # type: ignore[arg-type]
     target = world.rollout_org_outside(batch)
     stranger.add_jobs(found[0].id, [target])
+    world.sim.script([target], "stuck")
     stranger.arm(found[0].id)
     assert batch.start_at
     world.clock.at = batch.start_at + timedelta(hours=3)

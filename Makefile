@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) pushboard/bootstrap.py
 
-.PHONY: help demo test test-browser test-postgres lint format lock battery-kill battery-honesty
+.PHONY: help demo test test-browser test-postgres lint format lock battery-quick battery-kill battery-honesty
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ format: ## let ruff lay out the code
 
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@$(BOOTSTRAP) dev -m tests.relock
+
+battery-quick: ## every story of the engine; `make test` tells one in eight
+	@$(BOOTSTRAP) dev -m pytest -q tests/stories $(ARGS)
 
 battery-kill: ## kill every process of the demo at random and count pushes
 	@$(BOOTSTRAP) dev -m tests.batteries.kill $(ARGS)

@@ -162,7 +162,7 @@ def test_whatever_happens_each_org_is_pushed_once_at_most_and_with_a_yes(
             told.before = told.after = maybe_die
         if chance.random() < 0.2:
             death.survived(hands.act)
-        death.survived(lambda: stride(world, chance.choice((1, 3, 6))))
+        death.survived(lambda: stride(world, chance.choice((1, 3, 6)), watched=True))
         told.before = told.after = lambda _name: None
 
     finish(world, hands, wave)
@@ -182,7 +182,7 @@ def finish(world: World, hands: Hands, wave: Wave) -> None:
             hands.go_on()
         if turn == 12:
             control.abort(rollout, by=world.pia, reason="enough", now=world.clock())
-        stride(world)
+        stride(world, watched=True)
     assert wrongs(world) == [], world.story()
     assert hands.rollout.state in ENDS, world.story()
     assert not Batch.objects.open().exists(), world.story()

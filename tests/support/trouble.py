@@ -13,14 +13,14 @@ import pytest
 
 from rollouts.domain.lifecycle import ATTEMPT_LIVE, BatchState, TargetState
 from rollouts.models import Attempt, Batch, Lease, Org, Rollout, Target, Wave
-from rollouts.pipeline import plan, timing
+from rollouts.pipeline import plan, tick, timing
 from rollouts.simulator.options import Pace
 
 from .world import World
 
 # Nobody waits for Salesforce in these stories: it starts at once and works for two minutes.
 PROMPT = Pace(start_delay=(5, 5), late_start_share=0.0, job=(90, 150), quick_failure=(5, 5))
-WRITES = ("create_request", "add_jobs", "arm", "cancel")
+WATCHED_EVERY = timedelta(minutes=3)
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 
 
@@ -118,8 +118,11 @@ def only_planned(world: World, keys: list[str] | tuple[str, ...], **policy: obje
     return Wave.objects.select_related("rollout").get(rollout=made, number=1)
 
 
-def stride(world: World, minutes: float = 4.0) -> None:
-    """Let time pass to the next moment at which something can happen, and work then."""
+def stride(world: World, minutes: float = 4.0, *, watched: bool = False) -> None:
+    """Let time pass to the next moment at which something can happen, and work then.
+
+    ``watched`` lets the watcher make a round every few minutes of it, as it does in life.
+    """
     now = world.clock()
     to = now + timedelta(minutes=minutes)
     batch = Batch.objects.open().select_related("wave__rollout").order_by("-pk").first()
@@ -128,7 +131,10 @@ def stride(world: World, minutes: float = 4.0) -> None:
             to = max(to, timing.arm_from(batch, batch.wave.rollout.policy) + timedelta(minutes=1))
         elif batch.state == BatchState.ARMED.value:
             to = max(now + timedelta(minutes=1), batch.start_at + timedelta(minutes=1))
-    world.ticks(minutes=(to - now).total_seconds() / 60)
+    while watched and to - world.clock() > WATCHED_EVERY:
+        world.clock.at += WATCHED_EVERY
+        tick.watch_all()
+    world.ticks(minutes=(to - world.clock()).total_seconds() / 60)
 
 
 def settle(world: World, wave: Wave, *, limit: int = 60) -> None:

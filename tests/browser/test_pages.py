@@ -34,6 +34,8 @@ def test_a_page_is_sound(come: Come, fleet: Fleet, tracker: str, name: str) -> N
 
     page = visitor.open(PAGES[name].format(slug=tracker, org=fleet.all()[0].key))
 
+    # The first of the two clicks with which everything can be stopped from here.
+    expect(page.get_by_role("link", name="Stop everything")).to_have_attribute("href", "/stop/")
     assert faults(page) == []
 
 

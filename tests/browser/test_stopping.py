@@ -14,29 +14,6 @@ from tests.browser.fleet import Fleet
 from tests.browser.visitor import Visitor
 
 NOW = "Stop everything now"
-PAGES = (
-    "/",
-    "/find/",
-    "/orgs/{org}/",
-    "/rollouts/",
-    "/rollouts/new/",
-    "/rollouts/{slug}/",
-    "/rollouts/{slug}/waves/1/",
-    "/rollouts/{slug}/waves/1/approve/",
-    "/status/",
-)
-
-
-def test_the_second_click_stops_everything_from_any_page(
-    come: Come, fleet: Fleet, tracker: str
-) -> None:
-    pia = come("pia")
-    for path in PAGES:
-        page = pia.open(path.format(slug=tracker, org=fleet.all()[0].key))
-
-        page.get_by_role("link", name="Stop everything").click()
-
-        expect(page.get_by_role("button", name=NOW)).to_be_enabled()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])

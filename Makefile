@@ -29,8 +29,8 @@ format: ## let ruff lay out the code
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@$(BOOTSTRAP) dev -m tests.relock
 
-battery-quick: ## every story of the engine; `make test` tells one in eight
-	@$(BOOTSTRAP) dev -m pytest -q tests/stories $(ARGS)
+battery-quick: ## every story of the engine and the broker's bounce; `make test` tells one story in eight
+	@$(BOOTSTRAP) dev -m pytest -q tests/stories tests/house/test_broker_bounce.py $(ARGS)
 
 battery-kill: ## kill every process of the demo at random and count pushes
 	@$(BOOTSTRAP) dev -m tests.batteries.kill $(ARGS)

@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not clock.anchored:
             # Started by hand and not for the first time: go on from where the world stopped.
             simulator.set_clock(replace(clock, anchor_sim=simulator.now()))
-        server = SimulatorServer(simulator, given.host, given.port)
+        server = SimulatorServer(
+            simulator, given.host, given.port, latency=given.latency_ms / 1_000
+        )
     except (CantListen, WrongWorld, ValueError, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
@@ -54,6 +56,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--fast", action="store_true", help="pushes take seconds, not minutes")
     parser.add_argument("--failure-rate", type=float, default=known.failure_rate)
     parser.add_argument("--fault-rate", type=float, default=known.fault_rate)
+    parser.add_argument(
+        "--latency-ms", type=float, default=0.0, help="real time that each call takes on top"
+    )
     parser.add_argument("--daily-calls", type=int, default=known.daily_calls)
     parser.add_argument("--jwt-key", type=Path, help="PEM public key or certificate of the client")
     parser.add_argument(

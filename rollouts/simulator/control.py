@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
-from . import faults, oauth, outcomes, progress, witness
+from . import faults, oauth, outcomes, progress, usage, witness
 from .faults import Fault, FaultKind
 from .ids import BadId, short_id
 from .messages import Request, Response, json_response
@@ -47,6 +47,8 @@ def _get(work: Work, request: Request, name: str) -> Response:
         case "clock":
             clock = {"now": iso(work.now), "wall": iso(work.wall), "seed": work.seed}
             return json_response(200, clock)
+        case "usage":
+            return json_response(200, {"calls": usage.used(work)})
         case "effects":
             after = _number(request.query.get("after", "0"), "after")
             limit = _number(request.query.get("limit", str(_MOST_EFFECTS)), "limit")

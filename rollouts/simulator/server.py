@@ -33,10 +33,14 @@ class SimulatorServer(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, simulator: Simulator, host: str = "127.0.0.1", port: int = 0, *, latency: float = 0.0
+    ) -> None:
         if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
             raise CantListen(f"The simulator listens on loopback only, not on {host}.")
         self.simulator = simulator
+        # Real seconds that each call to Salesforce takes on top; the control face stays quick.
+        self.latency = latency
         self._busy = 0
         self._busy_changed = threading.Condition()
         if ":" in host:
@@ -59,6 +63,8 @@ class SimulatorServer(ThreadingHTTPServer):
         with self._busy_changed:
             self._busy += 1
         try:
+            if self.latency and not request.path.startswith("/simulator"):
+                time.sleep(self.latency)
             response = self.simulator.handle(request)
             while response.held or response.later:
                 time.sleep(response.held)

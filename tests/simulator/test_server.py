@@ -190,3 +190,23 @@ def test_a_reset_is_a_reset_and_a_hang_is_a_hang(served: SimulatorServer) -> Non
         with pytest.raises(requests.ReadTimeout):
             session.get(url, timeout=0.1)
         assert session.get(url, timeout=5).status_code == 200
+
+
+def test_calls_can_be_made_slow_but_not_the_control_face(
+    served: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("rollouts.simulator.server.time.sleep", waited.append)
+    served.latency = 0.1
+    url = f"http://127.0.0.1:{served.port}"
+    with requests.Session() as session:
+        session.trust_env = False
+        session.get(f"{url}/services/data")
+        assert waited == [0.1]
+        assert session.get(f"{url}/simulator/usage").json() == {"calls": 0}
+        token = session.post(f"{url}/services/oauth2/token", FORM).json()["access_token"]
+        session.get(
+            f"{url}/services/data/v67.0/limits", headers={"Authorization": f"Bearer {token}"}
+        )
+        assert session.get(f"{url}/simulator/usage").json() == {"calls": 1}
+    assert waited == [0.1] * 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .faults import Fault, FaultKind
 from .messages import Request, Response
-from .options import FAST, Options, Pace, Role, Unknowns
+from .options import FAST, BulkPace, Options, Pace, Role, Unknowns
 from .outcomes import Outcome
 from .simulator import Simulator
 from .store import WrongWorld
@@ -16,6 +16,7 @@ from .witness import Effect, Truth
 
 __all__ = [
     "FAST",
+    "BulkPace",
     "Effect",
     "Fault",
     "FaultKind",

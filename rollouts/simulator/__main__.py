@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from .clock import FastClock
-from .options import FAST, Options, Role, Unknowns
+from .options import FAST, BulkPace, Options, Role, Unknowns
 from .server import CantListen, SimulatorServer
 from .simulator import Simulator
 from .store import WrongWorld
@@ -60,6 +60,9 @@ def _arguments() -> argparse.ArgumentParser:
         "--latency-ms", type=float, default=0.0, help="real time that each call takes on top"
     )
     parser.add_argument("--daily-calls", type=int, default=known.daily_calls)
+    parser.add_argument("--bulk-start", type=float, default=0.0, help="seconds a bulk job waits")
+    parser.add_argument("--bulk-row", type=float, default=0.0, help="seconds per row of it")
+    parser.add_argument("--bulk-wall", action="store_true", help="both by the wall clock")
     parser.add_argument("--jwt-key", type=Path, help="PEM public key or certificate of the client")
     parser.add_argument(
         "--assume",
@@ -79,6 +82,7 @@ def _options(given: argparse.Namespace) -> Options:
         fault_rate=given.fault_rate,
         daily_calls=given.daily_calls,
         jwt_public_key=given.jwt_key.read_bytes() if given.jwt_key else None,
+        bulk=BulkPace(given.bulk_start, given.bulk_row, given.bulk_wall),
         unknowns=_unknowns(given.assume),
     )
     return replace(options, pace=FAST) if given.fast else options

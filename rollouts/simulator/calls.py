@@ -2,7 +2,9 @@
 
 token, userinfo, identity, versions, resources, limits, describe_global, describe:X, query,
 query_more, read:X, create:X, update:X, delete:X, collection:X (the type of its first record),
-unknown.
+unknown. Bulk API 2.0: bulk_create:X, bulk_upload, bulk_close, bulk_abort, bulk_state, bulk_results,
+bulk_delete, bulk_list; for its queries the same words after bulk_query_, without an object. And
+bulk_row:X is no call at all, but one row of a bulk job at its time.
 """
 
 from __future__ import annotations
@@ -29,6 +31,11 @@ _SOBJECT: Final = re.compile(r"/services/data/v[\d.]+/sobjects/(\w+)(?:/(\w+))?/
 _COLLECTION: Final = re.compile(r"/services/data/v[\d.]+/composite/sobjects/?", re.IGNORECASE)
 
 
+_BULK: Final = re.compile(
+    r"/services/data/v[\d.]+/jobs/(ingest|query)(?:/(\w+)(?:/(\w+))?)?/?", re.IGNORECASE
+)
+
+
 def effective_method(request: Request) -> str:
     """The method, or the one a POST names in its place by `_HttpMethod`."""
     if request.method == "POST":
@@ -43,6 +50,8 @@ def classify(request: Request, schema: OrgSchema) -> str:
             return kind
     if _COLLECTION.fullmatch(request.path):
         return _with_object("collection", _first_type(request), schema)
+    if match := _BULK.fullmatch(request.path):
+        return _bulk(request, match, schema)
     match = _SOBJECT.fullmatch(request.path)
     if match is None:
         return "unknown"
@@ -51,6 +60,34 @@ def classify(request: Request, schema: OrgSchema) -> str:
     method = effective_method(request)
     words = {"GET": "read", "PATCH": "update", "DELETE": "delete", "POST": "create"}
     return _with_object(words.get(method, "unknown"), match[1], schema)
+
+
+def _bulk(request: Request, match: re.Match[str], schema: OrgSchema) -> str:
+    prefix = "bulk_" if match[1].lower() == "ingest" else "bulk_query_"
+    method = effective_method(request)
+    if match[3]:
+        return prefix + ("upload" if method == "PUT" else "results")
+    if match[2]:
+        closing = {"UploadComplete": "close", "Aborted": "abort"}
+        words = {
+            "GET": "state",
+            "DELETE": "delete",
+            "PATCH": closing.get(_named(request, "state"), "unknown"),
+        }
+        return prefix + words.get(method, "unknown")
+    if method == "GET":
+        return prefix + "list"
+    create = prefix + "create"
+    if prefix != "bulk_":
+        return create
+    return _with_object(create, _named(request, "object"), schema)
+
+
+def _named(request: Request, name: str) -> str:
+    try:
+        return str(json.loads(request.body)[name])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _with_object(word: str, name: str, schema: OrgSchema) -> str:

@@ -113,9 +113,12 @@ def clear(work: Work) -> int:
     return work.db.execute("DELETE FROM fault WHERE times > 0").rowcount
 
 
-def strike(work: Work, request: Request, call: str) -> Fault | None:
-    """The fault that meets this call, if any; it is used up and noted."""
-    fault = _planned(work, request, call) or _drawn(work, call)
+def strike(work: Work, request: Request, call: str, *, drawn: bool = True) -> Fault | None:
+    """The fault that meets this call, if any; it is used up and noted.
+
+    Without `drawn` only a planned one can.
+    """
+    fault = _planned(work, request, call) or (_drawn(work, call) if drawn else None)
     if fault is not None:
         note(work, "fault", detail={"kind": fault.kind.value, "call": call, "path": request.path})
     return fault
@@ -200,7 +203,7 @@ def _refused(fault: Fault, work: Work, request: Request) -> Response | None:
         case FaultKind.QUOTA:
             return quota_spent().response()
         case FaultKind.REFUSE:
-            return _refusal(fault).response()
+            return refusal(fault).response()
     return None
 
 
@@ -219,7 +222,8 @@ def _spoiled(fault: Fault, response: Response) -> Response:
     return response
 
 
-def _refusal(fault: Fault) -> Refusal:
+def refusal(fault: Fault) -> Refusal:
+    """The no that a fault of the kind `refuse` says."""
     if not fault.error_code:
         return something_bad()
     status = 400 if fault.status == 500 else fault.status  # noqa: PLR2004 - 500 is unset here

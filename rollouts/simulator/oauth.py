@@ -123,7 +123,7 @@ def _granted(work: Work, request: Request, form: Mapping[str, str]) -> Response:
     else:
         raise OAuthError("unsupported_grant_type", "grant type not supported")
     work.db.execute("DELETE FROM token WHERE ends <= ?", (work.wall,))
-    value = f"{org_id(work)[:15]}!AQ{secrets.token_urlsafe(48)}"
+    value = f"{org_id(work)[:15]}!AQ{secrets.token_urlsafe(48).replace('-', '.')}"
     ends = work.wall + work.options.token_seconds * SECOND
     work.db.execute("INSERT INTO token VALUES (?,?)", (value, ends))
     base = request.base_url

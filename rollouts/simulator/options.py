@@ -38,6 +38,18 @@ FAST = Pace(
 
 
 @dataclass(frozen=True, slots=True)
+class BulkPace:
+    """How long bulk jobs take, in seconds: until one is begun, and for each row.
+
+    By simulated time, or by the wall clock. Without time, all is done when the client asks next.
+    """
+
+    start: float = 0.0
+    row: float = 0.0
+    wall: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unknowns:
     """Platform answers that must be probed on a real org (reliability note, section 2.8)."""
 
@@ -72,6 +84,7 @@ class Options:
     fault_rate: float = 0.0  # share of calls that meet a random fault
     fault_hang_seconds: float = 3.0
     pace: Pace = field(default_factory=Pace)
+    bulk: BulkPace = field(default_factory=BulkPace)
     unknowns: Unknowns = field(default_factory=Unknowns)
 
     @property

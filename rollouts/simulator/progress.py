@@ -20,7 +20,7 @@ _START: Final = "start_request"
 _FINISH: Final = "finish_job"
 LATE_CALL: Final = "late_call"
 
-LateCall = Callable[[Work, str], None]
+OtherEvent = Callable[[Work, str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ def cancel(work: Work, request_id: str) -> None:
 # --- what happens by itself -----------------------------------------------------------------
 
 
-def advance(work: Work, late_call: LateCall) -> None:
-    """Let everything happen that is due until now. `late_call` performs a call that was delayed."""
+def advance(work: Work, other: OtherEvent) -> None:
+    """Let everything happen that is due until now; `other` is given what is no push's step."""
     while True:
         event = work.db.execute(
             "SELECT seq, at, kind, request_id, job_id, body FROM event WHERE at <= ?"
@@ -119,12 +119,17 @@ def advance(work: Work, late_call: LateCall) -> None:
         elif kind == _FINISH:
             _finish_job(then, request_id, job_id)
         else:
-            late_call(then, body)
+            other(then, kind, body)
 
 
 def plan_late_call(work: Work, at: int, body: str) -> None:
     """A call that the caller has given up on, and that will still have its effect."""
-    work.db.execute("INSERT INTO event (at, kind, body) VALUES (?,?,?)", (at, LATE_CALL, body))
+    plan_event(work, at, LATE_CALL, body)
+
+
+def plan_event(work: Work, at: int, kind: str, body: str) -> None:
+    """Let something happen at a simulated moment that is no push's step; see `advance`."""
+    work.db.execute("INSERT INTO event (at, kind, body) VALUES (?,?,?)", (at, kind, body))
 
 
 def _start(work: Work, request_id: str) -> None:

@@ -12,6 +12,8 @@ from .refusals import Refusal
 from .schema import Kind
 from .soql.compiler import ChildPlan, CountPlan, RecordPlan, Shape, compile_query
 from .soql.parser import parse_query
+from .soql.scope import Scope
+from .soql.tree import Path, Selected
 from .store import Work
 from .times import DAY, field_text
 
@@ -71,6 +73,26 @@ class Queries:
             answer["nextRecordsUrl"] = self._url(cursor, end)
         answer["records"] = self._records(plan, row_ids[start:end])
         return answer
+
+    def table(self, soql: str) -> tuple[list[str], list[list[str]]]:
+        """Header and rows as the Bulk APIs put a query's whole answer into CSV. Raises Refusal."""
+        query = parse_query(soql)
+        plan = compile_query(query, self._schema, self._api_number, self._work.now)
+        if isinstance(plan, CountPlan) or plan.children or query.offset is not None:
+            raise Refusal(
+                400, "FUNCTIONALITY_NOT_ENABLED", "Aggregate Relationships not supported in Bulk"
+            )
+        scope = Scope(self._schema, plan.sobject, self._api_number, soql)
+        columns = [
+            scope.column(item.what)
+            for item in query.selected
+            if isinstance(item, Selected) and isinstance(item.what, Path)
+        ]
+        paths = [[*(name for name, _ in one.trail), one.field.name] for one in columns]
+        found = self._work.db.execute(plan.ids_sql, plan.ids_values).fetchall()
+        records = self._records(plan, [row[0] for row in found])
+        rows = [[_cell(record, path) for path in paths] for record in records]
+        return [".".join(path) for path in paths], rows
 
     def _compile(self, soql: str) -> RecordPlan | CountPlan:
         return compile_query(parse_query(soql), self._schema, self._api_number, self._work.now)
@@ -163,6 +185,16 @@ class Queries:
                 record[name] = value if kind is None else shown(value, kind)
             records.append(record)
         return {"totalSize": len(records), "done": True, "records": records}
+
+
+def _cell(record: Json, path: Sequence[str]) -> str:
+    value: object = record
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = "" if value is None else str(value)
+    return text.replace(".000+0000", ".000Z") if text.endswith(".000+0000") else text
 
 
 def shown(value: object, kind: Kind) -> object:

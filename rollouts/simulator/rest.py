@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from . import records, usage
-from .calls import effective_method
+from .bulk.resource import bulk_jobs
 from .describe import basic_information, describe, describe_global
 from .messages import Request, Response, empty_response, json_response
 from .org_schema import OrgSchema
 from .query import Queries, page_size
-from .refusals import Refusal, not_found, not_json, wrong_method
+from .refusals import Refusal, not_found, not_json
+from .rest_call import Call
 from .schema import NEWEST_API, OLDEST_API
 from .store import Work
 
@@ -22,27 +22,6 @@ LONGEST_URL: Final = 16_384
 
 _VERSION: Final = re.compile(r"/services/data/v(\d\d)\.0(?:/(.*))?", re.DOTALL)
 _SEASONS: Final = ("Winter", "Spring", "Summer")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One authenticated REST call."""
-
-    work: Work
-    schema: OrgSchema
-    request: Request
-    api: str
-    parts: tuple[str, ...]
-
-    @property
-    def api_number(self) -> int:
-        """The API version as a number, 67 for 67.0."""
-        return int(self.api.partition(".")[0])
-
-    @property
-    def method(self) -> str:
-        """The method, whether plain or named by a POST."""
-        return effective_method(self.request)
 
 
 def versions() -> Response:
@@ -81,21 +60,21 @@ def _label(number: int) -> str:
 
 
 def _resources(call: Call) -> Response:
-    _only(call, "GET")
+    call.only("GET")
     base = f"/services/data/v{call.api}"
-    names = ("sobjects", "query", "limits", "composite")
+    names = ("sobjects", "query", "limits", "composite", "jobs")
     return json_response(200, {name: f"{base}/{name}" for name in names})
 
 
 def _limits(call: Call) -> Response:
-    _only(call, "GET")
-    _depth(call, 1)
+    call.only("GET")
+    call.depth(1)
     return json_response(200, usage.limits(call.work))
 
 
 def _query(call: Call) -> Response:
-    _only(call, "GET")
-    _depth(call, 2)
+    call.only("GET")
+    call.depth(2)
     queries = Queries(call.work, call.schema, call.api)
     if len(call.parts) > 1:
         return json_response(200, queries.more(call.parts[1]))
@@ -107,9 +86,9 @@ def _query(call: Call) -> Response:
 
 
 def _sobjects(call: Call) -> Response:
-    _depth(call, 3)
+    call.depth(3)
     if len(call.parts) == 1:
-        _only(call, "GET")
+        call.only("GET")
         return json_response(200, describe_global(call.schema.all(), call.api))
     sobject = call.schema.find(call.parts[1])
     if sobject is None:
@@ -119,14 +98,14 @@ def _sobjects(call: Call) -> Response:
             return json_response(200, basic_information(sobject, call.api))
         return _create(call)
     if call.parts[2].lower() == "describe":
-        _only(call, "GET")
+        call.only("GET")
         return json_response(200, describe(sobject, call.api, call.api_number))
     return _record(call)
 
 
 def _create(call: Call) -> Response:
     sobject = records.writable(call.schema, call.parts[1], call.method)
-    _only(call, "POST", "HEAD, GET, POST")
+    call.only("POST", "HEAD, GET, POST")
     body = records.json_object(call.request)
     record_id = records.create(call.work, sobject, call.api_number, body)
     response = json_response(201, {"id": record_id, "success": True, "errors": []})
@@ -142,7 +121,7 @@ def _record(call: Call) -> Response:
         only = call.request.query.get("fields")
         return json_response(200, records.read(call.work, sobject, call.api, call.parts[2], only))
     records.writable(call.schema, call.parts[1], call.method)
-    _only(call, "PATCH", "HEAD, GET, PATCH")
+    call.only("PATCH", "HEAD, GET, PATCH")
     body = records.json_object(call.request)
     records.update(call.work, sobject, call.api_number, call.parts[2], body)
     return empty_response()
@@ -151,7 +130,7 @@ def _record(call: Call) -> Response:
 def _composite(call: Call) -> Response:
     if len(call.parts) != 2 or call.parts[1].lower() != "sobjects":  # noqa: PLR2004
         raise not_found()
-    _only(call, "POST", "POST")
+    call.only("POST", "POST")
     return json_response(200, _collection(call, records.json_object(call.request)))
 
 
@@ -216,20 +195,11 @@ def _rolled_back(result: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _only(call: Call, method: str, allowed: str = "") -> None:
-    if call.method != method:
-        raise wrong_method(call.method, allowed or f"HEAD, {method}")
-
-
-def _depth(call: Call, most: int) -> None:
-    if len(call.parts) > most:
-        raise not_found()
-
-
 _RESOURCES: Final[dict[str, Callable[[Call], Response]]] = {
     "": _resources,
     "limits": _limits,
     "query": _query,
     "sobjects": _sobjects,
     "composite": _composite,
+    "jobs": bulk_jobs,
 }

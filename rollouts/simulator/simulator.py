@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import RLock
 
 from . import control, faults, oauth, progress, usage, witness, world
+from .bulk import engine
 from .calls import classify
 from .clock import Clock, wall_now
 from .control import PackageEntry
@@ -130,7 +131,10 @@ class Simulator:
             return rest(work, self._schema, request)
         raise not_found()
 
-    def _late_call(self, work: Work, body: str) -> None:
+    def _other_event(self, work: Work, kind: str, body: str) -> None:
+        if kind in engine.EVENTS:
+            engine.happen(work, self._schema, kind, body)
+            return
         request = faults.unpacked(body)
         answer = self._answer(work, request)
         witness.note(work, "late_call", detail={"path": request.path, "status": answer.status})
@@ -144,7 +148,8 @@ class Simulator:
             work = Work(self._db, self.options, self.seed, now, to_ms(self._wall()))
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                progress.advance(work, self._late_call)
+                progress.advance(work, self._other_event)
+                engine.advance_wall(work, self._schema)
                 yield work
                 remember(self._db, "now", now)
             except BaseException:

@@ -15,7 +15,7 @@ from .ids import numbered_id
 from .options import Options
 from .times import whole_second
 
-LAYOUT: Final = 1  # raise it when a table changes; older files are refused
+LAYOUT: Final = 2  # raise it when a table changes; older files are refused
 
 _TABLES: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -68,6 +68,20 @@ CREATE TABLE token (value TEXT PRIMARY KEY, ends INTEGER NOT NULL) WITHOUT ROWID
 CREATE TABLE cursor (
   id TEXT PRIMARY KEY, soql TEXT NOT NULL, page_size INTEGER NOT NULL, row_ids TEXT NOT NULL,
   ends INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE bulk_job (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, api TEXT NOT NULL, object TEXT NOT NULL,
+  operation TEXT NOT NULL, state TEXT NOT NULL, line_ending TEXT NOT NULL,
+  delimiter TEXT NOT NULL, created INTEGER NOT NULL, modstamp INTEGER NOT NULL, error TEXT);
+CREATE TABLE bulk_batch (
+  id TEXT PRIMARY KEY, job_id TEXT NOT NULL, state TEXT NOT NULL, header TEXT NOT NULL,
+  soql TEXT NOT NULL, next_row INTEGER NOT NULL, created INTEGER NOT NULL,
+  modstamp INTEGER NOT NULL, started INTEGER, ended INTEGER, due_wall INTEGER, error TEXT,
+  found TEXT);
+CREATE INDEX bulk_batch_job ON bulk_batch (job_id);
+CREATE INDEX bulk_batch_due ON bulk_batch (due_wall) WHERE due_wall IS NOT NULL;
+CREATE TABLE bulk_row (
+  batch_id TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, record_id TEXT, error TEXT,
+  PRIMARY KEY (batch_id, number)) WITHOUT ROWID;
 CREATE TABLE usage (hour INTEGER PRIMARY KEY, calls INTEGER NOT NULL);
 CREATE TABLE script (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, org TEXT NOT NULL, version_id TEXT,

@@ -2,7 +2,8 @@
 
 Kinds: `request_` and `job_` followed by created, pending, started, succeeded, failed or canceled;
 `request_edited`; `version_changed`, `subscriber_changed`, `subscriber_removed`; `late_call`;
-`fault`, `fault_planned`, `outcomes_scripted`, `world_generated`.
+`bulk_created`, `bulk_uploaded`, `bulk_state` (set by the client), `bulk_ended`, `bulk_late_row`,
+`bulk_removed`; `fault`, `fault_planned`, `outcomes_scripted`, `world_generated`.
 """
 
 from __future__ import annotations

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from rollouts.domain.business_days import business_day_over, zones_of
+from rollouts.domain.capacity import orgs_a_day
 from rollouts.domain.judging import Tally, bake_until, judge, may_pass
 from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, WaveState
-from rollouts.domain.policy import STRICT_KINDS, Policy
+from rollouts.domain.policy import STRICT_KINDS, Policy, WaveKind
 
 # So many batches in a row that could not be armed are no chance: a person must look.
 UNARMED_LIMIT = 3
@@ -43,6 +45,7 @@ class WaveFacts:
     ``lapsed``: nothing more of its list can be armed, since the approval was not used in time or
     the approved end date is too near. ``unarmed`` counts the newest batches in a row that were
     called back before they could be armed, and ``unarmed_because`` says why the last one was.
+    ``next_size`` is what the approved plan cuts next; ``regions`` are those of the wave's orgs.
     """
 
     number: int
@@ -61,19 +64,27 @@ class WaveFacts:
     last_ended: datetime | None = None
     baked_until: datetime | None = None
     review: str = ""
-    acknowledged: int = 0
     unarmed: int = 0
     unarmed_because: str = ""
+    next_size: int = 0
+    regions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutFacts:
-    """One rollout as read from its rows, with everything that holds it back."""
+    """One rollout as read from its rows, with everything that holds it back.
+
+    ``pushed_today`` counts customers' orgs of all rollouts in the last 24 hours; ``completed`` and
+    ``failed`` are those of this one that have come to an end, as evidence for the daily cap.
+    """
 
     state: RolloutState
     waves: Sequence[WaveFacts]
     holds: Sequence[str] = ()
     open_batches: int = 0
+    pushed_today: int = 0
+    completed: int = 0
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,7 @@ def decide(facts: RolloutFacts, policy: Policy, now: datetime) -> list[Action]:
 
 
 def _judged(wave: WaveFacts, policy: Policy) -> list[Action]:
-    verdict = judge(wave.tally, policy, wave.acknowledged)
+    verdict = judge(wave.tally, policy)
     if verdict.halt:
         return [Action(Do.HALT, wave.number, f"wave {wave.number}: {verdict.halt}")]
     if verdict.hold and not wave.review:
@@ -133,7 +144,7 @@ def _next(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: datetime) -
             return _baking(wave, policy, now)
         case WaveState.FROZEN if not wave.planned:
             # A halt took its approval back, but nothing is left of it that needs one.
-            return _over(wave, now)
+            return _over(wave, policy, now)
         case WaveState.FROZEN:
             return Action(Do.WAIT, wave.number, f"wave {wave.number} waits for approval")
         case _:
@@ -146,7 +157,8 @@ def _approved(wave: WaveFacts, facts: RolloutFacts) -> Action:
     if wave.lapsed:
         return Action(Do.LAPSE, wave.number, "its approval lapsed before it started")
     if not wave.approved:
-        return Action(Do.WAIT, wave.number, f"wave {wave.number} has no standing approval")
+        why = "an approval of it no longer stands: who gave it may not approve any more"
+        return Action(Do.LAPSE, wave.number, why)
     if facts.holds:
         return Action(Do.WAIT, wave.number, facts.holds[0])
     return Action(Do.START, wave.number, "approved, and the wave before it has ended")
@@ -166,10 +178,10 @@ def _dispatching(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: date
         return Action(Do.RETRY_BATCH, wave.number, f"{wave.retry_due} failures are worth a retry")
     if retries:
         return Action(Do.WAIT, wave.number, "retries are due later")
-    return _over(wave, now)
+    return _over(wave, policy, now)
 
 
-def _over(wave: WaveFacts, now: datetime) -> Action:
+def _over(wave: WaveFacts, policy: Policy, now: datetime) -> Action:
     """Nothing of the wave is left to push: it bakes, or there was nothing to bake."""
     if wave.unsettled or wave.open_batches:
         return Action(Do.WAIT, wave.number, f"{wave.unsettled} orgs are not settled")
@@ -178,12 +190,10 @@ def _over(wave: WaveFacts, now: datetime) -> Action:
     if not wave.tally.attempted:
         return Action(Do.SKIP, wave.number, "none of its orgs needed a push any more")
     finished = wave.last_ended or now
-    return Action(
-        Do.BAKE,
-        wave.number,
-        "every org has Salesforce's final word",
-        until=bake_until(finished, wave.bake),
-    )
+    until = bake_until(finished, wave.bake)
+    if wave.tally.kind is WaveKind.CANARY and policy.canary_business_day:
+        until = max(until, business_day_over(finished, zones_of(wave.regions)))
+    return Action(Do.BAKE, wave.number, "every org has Salesforce's final word", until=until)
 
 
 def _next_batch(wave: WaveFacts, facts: RolloutFacts, policy: Policy) -> Action:
@@ -201,6 +211,16 @@ def _next_batch(wave: WaveFacts, facts: RolloutFacts, policy: Policy) -> Action:
     needed = 100.0 if strict else policy.next_batch_settled_percent
     if wave.open_batches and (strict or wave.newest_settled_percent < needed):
         return Action(Do.WAIT, wave.number, "the batch before must settle first")
+    cap = orgs_a_day(policy.tickets_a_day, facts.failed, facts.completed)
+    # With nobody pushed today a batch above the cap still goes: else it would wait for ever.
+    over = facts.pushed_today and facts.pushed_today + wave.next_size > cap
+    if over and wave.tally.kind is not WaveKind.OWN:
+        return Action(
+            Do.WAIT,
+            wave.number,
+            f"{facts.pushed_today} orgs were pushed in 24 hours and support can bear {cap}; "
+            "it goes on by itself as the day passes",
+        )
     return Action(Do.NEXT_BATCH, wave.number, f"{wave.planned} orgs are still to go")
 
 

@@ -15,7 +15,7 @@ class FrozenPlan:
 
     ``orgs`` maps the 18-character org id to the 04t id of the version it has (the from-version);
     ``batches`` are sizes in order; times are aware UTC; ``policy`` is the policy's own JSON, with
-    its retry rule and guardrails.
+    its retry rule and guardrails; ``bake`` is in seconds and ``approvals`` says how many people.
     """
 
     package: str
@@ -26,6 +26,8 @@ class FrozenPlan:
     end_by: datetime
     window: str
     policy: Mapping[str, object]
+    bake: int
+    approvals: int
 
 
 def digest(plan: FrozenPlan) -> str:

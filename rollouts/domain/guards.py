@@ -55,6 +55,7 @@ class ArmFacts:
     live_elsewhere: tuple[str, ...]
     cancel_wanted: bool
     watcher_seen: bool
+    fuse: timedelta
     calls_left: int
     calls_reserve: int
 
@@ -117,7 +118,8 @@ def _approved(facts: ArmFacts, now: datetime) -> Sequence[str]:
 
 def _timed(facts: ArmFacts, policy: Policy, now: datetime) -> Sequence[str]:
     reasons = []
-    if facts.start_at < now + timedelta(seconds=policy.fuse):
+    # Never shorter than the policy's, and never shorter than a call may take to land.
+    if facts.start_at < now + max(facts.fuse, timedelta(seconds=policy.fuse)):
         reasons.append("the start is nearer than the fuse")
     if not facts.start_at <= facts.not_after <= facts.end_by:
         reasons.append("the start or its latest time is outside what was approved")

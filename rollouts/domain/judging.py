@@ -25,6 +25,9 @@ class Tally:
     ``succeeded`` includes ``confirmed``. ``failed`` maps a failure kind to orgs whose last word is
     a failure, ``stuck`` are orgs stuck for so long that they count. ``signatures`` maps a
     signature to orgs, first tries included; ``unheard`` are those new to this package.
+
+    What an approver has accepted is in ``accepted`` and ``accepted_stuck`` and in none of
+    ``failed``, ``stuck`` and ``signatures``: exactly those failures stop to count, and no others.
     """
 
     kind: WaveKind
@@ -39,11 +42,23 @@ class Tally:
     signatures: Mapping[str, int] = field(default_factory=dict)
     signature_kinds: Mapping[str, FailureKind] = field(default_factory=dict)
     unheard: frozenset[str] = frozenset()
+    accepted: int = 0
+    accepted_stuck: int = 0
 
     @property
     def failures(self) -> int:
-        """Orgs that count as failed: final failures and those stuck for too long."""
+        """Orgs that count as failed: final failures and those stuck for too long, not accepted."""
         return sum(self.failed.values()) + self.stuck
+
+    @property
+    def failures_so_far(self) -> int:
+        """Orgs whose last word is a failure, accepted or not: what whoever goes on must see."""
+        return self.failures + self.accepted + self.accepted_stuck
+
+    @property
+    def completed(self) -> int:
+        """Orgs that the rate is taken of: ended or stuck for too long, and not accepted."""
+        return self.settled + self.stuck - self.accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +84,14 @@ def wilson_upper(failed: int, completed: int, z: float = Z) -> float:
     return 1.0 - wilson_lower(completed - failed, completed, z) if completed else 1.0
 
 
-def judge(tally: Tally, policy: Policy, acknowledged: int = 0) -> Verdict:
-    """Apply every halting rule to a wave's tally.
-
-    ``acknowledged`` failures were accepted when an approver resumed the rollout; only later ones
-    count against the cap and the canary rule.
-    """
-    failures = max(0, tally.failures - acknowledged)
-    halts = (
-        _cap(failures, policy),
-        _rate(tally, failures, policy),
-        _signature(tally, policy, acknowledged),
-    )
+def judge(tally: Tally, policy: Policy) -> Verdict:
+    """Apply every halting rule to a wave's tally."""
+    halts = (_cap(tally.failures, policy), _rate(tally, policy), _signature(tally, policy))
     halt = next((reason for reason in halts if reason), "")
     if halt:
         return Verdict(halt=halt)
     if tally.kind in STRICT_KINDS:
-        return _canary(tally, acknowledged)
+        return _canary(tally)
     return Verdict()
 
 
@@ -95,8 +101,8 @@ def _cap(failures: int, policy: Policy) -> str:
     return f"{failures} orgs failed; the limit of a wave is {policy.failure_cap}"
 
 
-def _rate(tally: Tally, failures: int, policy: Policy) -> str:
-    completed = tally.settled + tally.stuck
+def _rate(tally: Tally, policy: Policy) -> str:
+    failures, completed = tally.failures, tally.completed
     if completed < policy.rate_sample or failures < policy.rate_failures:
         return ""
     lower = 100 * wilson_lower(failures, completed)
@@ -108,18 +114,18 @@ def _rate(tally: Tally, failures: int, policy: Policy) -> str:
     )
 
 
-def _signature(tally: Tally, policy: Policy, acknowledged: int) -> str:
+def _signature(tally: Tally, policy: Policy) -> str:
     limit = policy.signature_limit_canary if tally.kind in STRICT_KINDS else policy.signature_limit
     for text, orgs in sorted(tally.signatures.items(), key=lambda row: -row[1]):
         # Locks and platform hiccups repeat by nature; the rate rule and the cap judge those.
         if tally.signature_kinds.get(text) is FailureKind.TRANSIENT:
             continue
-        if orgs - acknowledged >= limit:
+        if orgs >= limit:
             return f"the same failure in {orgs} orgs, the limit is {limit}: {text}"
     return ""
 
 
-def _canary(tally: Tally, acknowledged: int) -> Verdict:
+def _canary(tally: Tally) -> Verdict:
     counted = (
         tally.failed.get(FailureKind.PACKAGE, 0)
         + tally.failed.get(FailureKind.UNKNOWN, 0)
@@ -130,7 +136,6 @@ def _canary(tally: Tally, acknowledged: int) -> Verdict:
             if tally.signature_kinds.get(text)
             not in (FailureKind.PACKAGE, FailureKind.UNKNOWN, FailureKind.TRANSIENT)
         )
-        - acknowledged
     )
     if counted >= 2:  # noqa: PLR2004 - "halt at the second" is the rule itself
         return Verdict(halt=f"{counted} failures in a wave where one is already too many")
@@ -154,10 +159,10 @@ def may_pass(tally: Tally, policy: Policy, *, baked_until: datetime | None, now:
         return "no org has been seen on the new version"
     share = 100 * tally.succeeded / tally.attempted
     if share < policy.pass_percent:
-        return (
-            f"{share:.1f} % of the orgs succeeded, {policy.pass_percent:g} % are needed: "
-            "an approver closes the wave or it stays"
-        )
+        way = "an approver closes the wave, or a planner asks to retry what failed"
+        if tally.kind in STRICT_KINDS:
+            way = "this wave can't be closed, so only a retry or an abort of the rollout leads on"
+        return f"{share:.1f} % of the orgs succeeded, {policy.pass_percent:g} % are needed: {way}"
     if baked_until is None or now < baked_until:
         return "the wave bakes"
     return ""

@@ -131,6 +131,8 @@ ROLLOUT_MOVES: tuple[Move[RolloutState], ...] = (
 WAVE_MOVES: tuple[Move[WaveState], ...] = (
     Move("freeze", frozenset({W.PLANNED}), W.FROZEN, by=_PLANNER),
     Move("edit", frozenset({W.FROZEN, W.APPROVED}), W.PLANNED, by=_PLANNER | _APPROVER),
+    # Failures outside the approved retry rule: what is chosen of them needs a list of its own.
+    Move("ask_retry", frozenset({W.BAKING}), W.PLANNED, by=_PLANNER, needs_reason=True),
     Move("approve", frozenset({W.FROZEN}), W.APPROVED, by=_APPROVER, needs_reason=True),
     Move(
         "lapse",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rollouts.domain.business_days import region
 from rollouts.domain.policy import Policy, WaveKind
 from rollouts.domain.versions import Number
 
@@ -180,8 +181,7 @@ def _spread(part: list[Candidate], seed: str) -> list[Candidate]:
     """
     strata: defaultdict[tuple[Number, str], list[Candidate]] = defaultdict(list)
     for candidate in _shuffled(part, seed):
-        region = candidate.instance.rstrip("S0123456789")
-        strata[(candidate.number, region)].append(candidate)
+        strata[(candidate.number, region(candidate.instance))].append(candidate)
     placed: list[tuple[float, str, Candidate]] = []
     for members in strata.values():
         for rank, candidate in enumerate(members):

@@ -64,6 +64,8 @@ class Policy:
     retries: int = 2
     retry_delay: int = 1800
     drop_percent: float = 5.0
+    tickets_a_day: int = 100
+    canary_business_day: bool = True
     approval_lasts: int = 72 * 3600
     end_by_after: int = 14 * 86400
     live_read_age: int = 300

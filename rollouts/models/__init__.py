@@ -10,10 +10,13 @@ from rollouts.models.people import Person, RoleGrant
 from rollouts.models.push import Attempt, Batch, PushError, RemoteCall
 from rollouts.models.review import Approval, FrozenList, FrozenOrg
 from rollouts.models.rollout import Hold, HoldKind, Rollout, Target, Wave
+from rollouts.models.strangers import Ask, AskKind, Stranger
 
 __all__ = [
     "SYSTEM",
     "Approval",
+    "Ask",
+    "AskKind",
     "Attempt",
     "Batch",
     "ChainHead",
@@ -37,6 +40,7 @@ __all__ = [
     "RoleGrant",
     "Rollout",
     "Since",
+    "Stranger",
     "SyncRun",
     "Target",
     "VersionChange",

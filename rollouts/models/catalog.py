@@ -24,6 +24,12 @@ class Connection(models.Model):
     failure = models.TextField(blank=True)
     calls_used = models.IntegerField(null=True, blank=True)
     calls_limit = models.IntegerField(null=True, blank=True)
+    swept_at = models.DateTimeField(
+        null=True, blank=True, help_text="just before the last whole look for unknown requests"
+    )
+    whole_minutes = models.BooleanField(
+        default=False, help_text="Salesforce was seen to keep start times to the minute only"
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -13,6 +13,12 @@ class Deployment(models.Model):
     installation = models.UUIDField(default=uuid.uuid4)
     simulation = models.BooleanField()
     created_at = models.DateTimeField()
+    restored_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="since when it only reads: it was put back to an older state",
+    )
+    restored_why = models.TextField(blank=True)
 
     def __str__(self) -> str:
         return f"{'simulation' if self.simulation else 'real'} {self.installation}"

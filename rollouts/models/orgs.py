@@ -134,6 +134,9 @@ class SyncRun(models.Model):
     changed = models.IntegerField(default=0)
     retired = models.IntegerField(default=0)
     problem = models.TextField(blank=True)
+    would_retire = models.IntegerField(
+        null=True, blank=True, help_text="so many orgs were missing that it was refused"
+    )
 
     class Meta:
         get_latest_by = "read_at"

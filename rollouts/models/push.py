@@ -134,6 +134,9 @@ class Attempt(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True, help_text="as Salesforce reports")
     moved_at = models.DateTimeField(help_text="when its state last changed; the stuck rule's start")
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_at = models.DateTimeField(
+        null=True, blank=True, help_text="an approver accepted this very failure"
+    )
 
     objects = AttemptQuerySet.as_manager()
 

@@ -57,6 +57,8 @@ class FrozenList(models.Model):
             end_by=self.end_by,
             window=self.window,
             policy=self.policy_json,
+            bake=self.wave.bake,
+            approvals=self.wave.approvals_needed,
         )
 
 

@@ -57,6 +57,22 @@ class Rollout(models.Model):
         max_length=24, choices=choices_of(RolloutState), default=RolloutState.DRAFT.value
     )
     reason = models.TextField(blank=True, help_text="why it is halted or being aborted")
+    halted_by = models.ForeignKey(
+        Person,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="who halted it; nobody when a rule did",
+    )
+    supersedes = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="successors",
+        help_text="the older rollout whose left orgs it took over",
+    )
     epoch = models.IntegerField(default=0, help_text="raised by every halt; old work is void")
     policy_json = models.JSONField()
     audience = models.JSONField(
@@ -101,7 +117,6 @@ class Wave(models.Model):
     reason = models.TextField(blank=True)
     bake = models.IntegerField(help_text="seconds")
     approvals_needed = models.PositiveSmallIntegerField(default=1)
-    acknowledged = models.IntegerField(default=0, help_text="failures accepted at the last resume")
     review = models.TextField(blank=True, help_text="a hold for a look; empty when none")
     frozen_list = models.ForeignKey(
         "rollouts.FrozenList", on_delete=models.PROTECT, null=True, blank=True, related_name="+"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Max, Q
 
 from rollouts.domain.digest import FrozenPlan, digest, short
@@ -26,7 +25,7 @@ from rollouts.models import (
     Wave,
 )
 from rollouts.pipeline import timing
-from rollouts.pipeline.transitions import Overtaken, Refusal, demand, move_wave, record
+from rollouts.pipeline.transitions import Overtaken, Refusal, demand, move_wave, record, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def _targets_left(wave: Wave) -> list[Target]:
     )
 
 
-@transaction.atomic
+@writing()
 def freeze(wave: Wave, *, by: Person, now: datetime) -> FrozenList:
     """Take the snapshot that people will approve: orgs, from-versions, batches, times, policy.
 
@@ -107,6 +106,8 @@ def _store_list(wave: Wave, left: list[Target], by: Person, now: datetime) -> Fr
             end_by=frozen.end_by,
             window=frozen.window,
             policy=frozen.policy_json,
+            bake=wave.bake,
+            approvals=wave.approvals_needed,
         )
     )
     frozen.save()
@@ -137,7 +138,7 @@ def void(frozen: FrozenList, *, reason: str, now: datetime) -> None:
     frozen.approvals.standing().update(voided_at=now, void_reason=reason)
 
 
-@transaction.atomic
+@writing()
 def edit(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     """Open a frozen or approved wave for changes again: its list and approvals are void."""
     demand(by, Permission.FREEZE, now)
@@ -215,7 +216,7 @@ def who_can(frozen: FrozenList, now: datetime) -> list[Person]:
     return [grant.person for grant in grants if not approval_refusal(frozen, grant.person, now)]
 
 
-@transaction.atomic
+@writing()
 def approve(wave: Wave, *, seen_digest: str, by: Person, reason: str, now: datetime) -> Approval:
     """Say yes to exactly the list that the person saw.
 
@@ -284,7 +285,7 @@ def _grant(wave: Wave, frozen: FrozenList, by: Person, reason: str, now: datetim
     return approval
 
 
-@transaction.atomic
+@writing()
 def send_back(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     """Return a frozen wave to its planner with a reason; its list is void."""
     demand(by, Permission.SEND_BACK, now)
@@ -297,7 +298,7 @@ def send_back(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     move_wave(wave, WaveState.PLANNED, now=now, by=by, because=f"sent back: {reason}")
 
 
-@transaction.atomic
+@writing()
 def withdraw(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     """Take the approvals of a wave back before it started; the frozen list stays."""
     demand(by, Permission.WITHDRAW, now)
@@ -310,7 +311,7 @@ def withdraw(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     move_wave(wave, WaveState.FROZEN, now=now, by=by, because=reason or "approval withdrawn")
 
 
-@transaction.atomic
+@writing()
 def lapse(wave: Wave, *, because: str, now: datetime) -> None:
     """Let an approval go that can open nothing more; what is left waits for a new one.
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from rollouts.domain.digest import digest
 from rollouts.domain.guards import ArmFacts, LiveReads, arm_refusals
 from rollouts.domain.lifecycle import (
@@ -25,7 +23,7 @@ from rollouts.pipeline import approve, clock, doubt, holds, timing
 from rollouts.pipeline.dropouts import leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
-from rollouts.pipeline.transitions import move_batch
+from rollouts.pipeline.transitions import move_batch, writing
 from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain, Unknown
 from rollouts.salesforce.gateway import Gateway, SfStatus
 
@@ -134,14 +132,14 @@ def _mark_lost(batch: Batch, live: LiveReads) -> None:
     )
 
 
-@transaction.atomic
+@writing()
 def _commit(batch: Batch, live: LiveReads, gateway: Gateway) -> tuple[str, ...]:
     """Re-check every rule under locks and mark the batch arming; returns the refusals."""
     rollout = Rollout.objects.select_for_update().get(pk=batch.wave.rollout_id)
     wave = Wave.objects.select_for_update().get(pk=batch.wave_id)
     fresh = (
         Batch.objects.select_for_update(of=("self",))
-        .select_related("list__to_version")
+        .select_related("list__to_version", "list__wave", "connection")
         .get(pk=batch.pk)
     )
     now = clock.now()
@@ -217,7 +215,8 @@ def _facts(
         orgs=frozenset(a.org.key for a in attempts),
         live_elsewhere=tuple(elsewhere),
         cancel_wanted=fresh.cancel_wanted_at is not None,
-        watcher_seen=holds.watcher_seen(now),
+        watcher_seen=holds.watcher_seen(fresh.connection, now),
+        fuse=timing.fuse(rollout.policy),
         calls_left=budget.left if budget else holds.CALLS_RESERVE,
         calls_reserve=holds.CALLS_RESERVE,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
-from django.db.models import Count, Max, Q
+from django.db import IntegrityError
+from django.db.models import Count, Max, Q, QuerySet
 
+from rollouts.domain.business_days import region
 from rollouts.domain.decide import Action, Do, RolloutFacts, WaveFacts, decide
 from rollouts.domain.failures import FailureKind
 from rollouts.domain.judging import Tally
@@ -21,10 +22,10 @@ from rollouts.domain.lifecycle import (
 )
 from rollouts.domain.policy import STRICT_KINDS, Policy, WaveKind
 from rollouts.models import Attempt, Batch, Event, FrozenList, Rollout, Target, Wave
-from rollouts.pipeline import approve, halting, holds, timing
+from rollouts.pipeline import approve, halting, holds, tallies, timing
 from rollouts.pipeline.dropouts import hold_for_review
 from rollouts.pipeline.prepare import reserve
-from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave
+from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave, writing
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 _UNDER_WAY = [
@@ -33,12 +34,11 @@ _UNDER_WAY = [
     WaveState.DISPATCHING.value,
     WaveState.BAKING.value,
 ]
-_SUCCESS = (AttemptState.SUCCEEDED.value, AttemptState.CONFIRMED.value)
 
 
 # What may lie between a look at the rows and what follows from it is a whole other conductor, so
 # both are one transaction on the locked rollout; no call to Salesforce is made in it.
-@transaction.atomic
+@writing()
 def conduct(rollout: Rollout, now: datetime) -> list[Action]:
     """Decide about one rollout and do it; returns what was decided, for the log and the page."""
     rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
@@ -62,12 +62,30 @@ def gather(rollout: Rollout, now: datetime) -> RolloutFacts:
         rollout.targets.order_by().values_list("wave", "state").annotate(n=Count("pk"))
     ):
         targets.setdefault(wave, Counter())[state] = count
+    ended = rollout_attempts(rollout).exclude(state__in=[*_LIVE, AttemptState.CANCELED.value])
     return RolloutFacts(
+        pushed_today=_pushed_since(rollout, now - timedelta(days=1)),
+        completed=ended.count(),
+        failed=ended.filter(
+            state__in=[AttemptState.FAILED.value, AttemptState.UNCONFIRMED.value]
+        ).count(),
         state=RolloutState(rollout.state),
         waves=[_facts(wave, targets.get(wave.pk, Counter()), policy, now) for wave in waves],
         holds=holds.on_rollout(rollout, now),
         open_batches=Batch.objects.open().filter(wave__rollout=rollout).count(),
     )
+
+
+def rollout_attempts(rollout: Rollout) -> QuerySet[Attempt]:
+    """Return the attempts of one rollout."""
+    return Attempt.objects.filter(batch__wave__rollout=rollout)
+
+
+def _pushed_since(rollout: Rollout, since: datetime) -> int:
+    """Count customers' orgs that were cut into batches lately, over all rollouts."""
+    link = rollout.to_version.package.connection
+    rows = Attempt.objects.filter(batch__connection=link, reserved_at__gt=since, org__is_own=False)
+    return rows.exclude(state=AttemptState.CANCELED.value).values("org").distinct().count()
 
 
 def _facts(wave: Wave, targets: Counter[str], policy: Policy, now: datetime) -> WaveFacts:
@@ -96,7 +114,7 @@ def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
     return WaveFacts(
         number=wave.number,
         state=WaveState(wave.state),
-        tally=tally(wave, policy, now),
+        tally=tallies.tally(wave, policy, now),
         bake=wave.bake,
         approved=len(approvals) >= wave.approvals_needed,
         lapsed=frozen is not None and _lapsed(frozen, policy, now),
@@ -109,7 +127,13 @@ def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
         last_ended=wave.batches.aggregate(at=Max("attempts__ended_at"))["at"],
         baked_until=wave.baked_until,
         review=wave.review,
-        acknowledged=wave.acknowledged,
+        next_size=min(_next_size(wave, frozen), targets[TargetState.PLANNED.value])
+        if frozen and goes_on
+        else 0,
+        regions=frozenset(
+            region(name)
+            for name in wave.targets.order_by().values_list("org__instance", flat=True).distinct()
+        ),
         unarmed=unarmed,
         unarmed_because=because,
     )
@@ -145,59 +169,6 @@ def _settled_percent(batch: Batch) -> float:
     total = sum(states.values())
     live = sum(states[state] for state in _LIVE)
     return 100.0 * (total - live) / total if total else 100.0
-
-
-def tally(wave: Wave, policy: Policy, now: datetime) -> Tally:
-    """Count what the wave's targets have come to; the newest attempt of each org speaks."""
-    rows = list(
-        Attempt.objects.filter(target__wave=wave)
-        .exclude(state=AttemptState.CANCELED.value)
-        .order_by("number")
-        .values_list("target_id", "state", "failure_kind", "signature", "moved_at", "number")
-    )
-    latest = {row[0]: row for row in rows}
-    stuck_since = now - timedelta(seconds=policy.stuck_counts_after)
-    failed: Counter[FailureKind] = Counter()
-    stuck = settled = 0
-    for _, state, kind, _, moved_at, _ in latest.values():
-        if state in (AttemptState.FAILED.value, AttemptState.UNCONFIRMED.value):
-            failed[FailureKind(kind or FailureKind.UNKNOWN.value)] += 1
-        stuck += state == AttemptState.STUCK.value and moved_at < stuck_since
-        settled += state not in _LIVE
-    signatures: dict[str, set[int]] = {}
-    kinds: dict[str, FailureKind] = {}
-    for target, _, kind, signature, _, _ in rows:
-        if signature:
-            signatures.setdefault(signature, set()).add(target)
-            kinds[signature] = FailureKind(kind or FailureKind.UNKNOWN.value)
-    states = Counter(row[1] for row in latest.values())
-    return Tally(
-        kind=WaveKind(wave.kind),
-        orgs=wave.targets.count(),
-        attempted=len(latest),
-        settled=settled,
-        succeeded=sum(states[state] for state in _SUCCESS),
-        confirmed=states[AttemptState.CONFIRMED.value],
-        failed=dict(failed),
-        stuck=stuck,
-        signatures={text: len(targets) for text, targets in signatures.items()},
-        signature_kinds=kinds,
-        unheard=_unheard(wave, frozenset(signatures)),
-    )
-
-
-def _unheard(wave: Wave, signatures: frozenset[str]) -> frozenset[str]:
-    """Signatures that no earlier wave or rollout of this package has shown."""
-    if not signatures:
-        return frozenset()
-    heard = (
-        Attempt.objects.filter(
-            signature__in=signatures, version__package=wave.rollout.to_version.package
-        )
-        .exclude(target__wave=wave)
-        .values_list("signature", flat=True)
-    )
-    return signatures - frozenset(heard)
 
 
 def retryable(wave: Wave, policy: Policy, now: datetime) -> tuple[list[Target], int]:
@@ -288,7 +259,7 @@ def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> Non
             move_wave(wave, WaveState.PASSED, now=now, because=action.because, passed_at=now)
 
 
-@transaction.atomic
+@writing()
 def _start(rollout: Rollout, wave: Wave, because: str, now: datetime) -> None:
     if rollout.state == RolloutState.READY.value:
         move_rollout(
@@ -297,17 +268,22 @@ def _start(rollout: Rollout, wave: Wave, because: str, now: datetime) -> None:
     move_wave(wave, WaveState.DISPATCHING, now=now, because=because, started_at=now)
 
 
-def _next_batch(wave: Wave, now: datetime) -> None:
-    frozen = wave.frozen_list
-    if frozen is None:
-        return
+def _next_size(wave: Wave, frozen: FrozenList) -> int:
+    """Return how many orgs the approved batch plan cuts next."""
     made = (
         wave.batches.filter(list=frozen, is_retry=False)
         .exclude(state__in=[BatchState.CANCELED.value, BatchState.ABANDONED.value])
         .count()
     )
     sizes = frozen.batches
-    size = sizes[min(made, len(sizes) - 1)]
+    return int(sizes[min(made, len(sizes) - 1)])
+
+
+def _next_batch(wave: Wave, now: datetime) -> None:
+    frozen = wave.frozen_list
+    if frozen is None:
+        return
+    size = _next_size(wave, frozen)
     busy = Attempt.objects.filter(
         Q(state__in=_LIVE) | Q(state=AttemptState.SUCCEEDED.value, version=frozen.to_version)
     )

@@ -23,7 +23,7 @@ from rollouts.domain.lifecycle import (
 from rollouts.domain.permissions import Permission
 from rollouts.domain.policy import WaveKind
 from rollouts.models import Attempt, Batch, Hold, HoldKind, Person, Rollout, Wave
-from rollouts.pipeline import conduct, doubt, halting
+from rollouts.pipeline import doubt, halting, tallies
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.transitions import (
     Overtaken,
@@ -32,6 +32,7 @@ from rollouts.pipeline.transitions import (
     move_rollout,
     move_wave,
     record,
+    writing,
 )
 from rollouts.salesforce.connect import gateway_for
 
@@ -112,7 +113,7 @@ def _tried_again(act: Callable[[], T]) -> T:
     return act()
 
 
-@transaction.atomic
+@writing()
 def _set_hold(
     kind: HoldKind, rollout: Rollout | None, by: Person, reason: str, now: datetime
 ) -> Hold:
@@ -143,7 +144,7 @@ def pause(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> H
     return _set_hold(HoldKind.PAUSED, rollout, by, reason, now)
 
 
-@transaction.atomic
+@writing()
 def lift_pause(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> None:
     """Lift a pause: the rollout goes on where it was."""
     demand(by, Permission.LIFT_PAUSE, now)
@@ -168,7 +169,7 @@ def halt(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> St
     return send_cancels(batches)
 
 
-@transaction.atomic
+@writing()
 def resume(rollout: Rollout, *, by: Person, reason: str, acknowledged: int, now: datetime) -> None:
     """Lift a halt. It pushes nothing: what is left must be frozen and approved again.
 
@@ -183,9 +184,8 @@ def resume(rollout: Rollout, *, by: Person, reason: str, acknowledged: int, now:
     actual = failures_so_far(rollout, now)
     if acknowledged != actual:
         raise Overtaken(f"{actual} orgs have failed by now, you saw {acknowledged}. Look again.")
-    for wave in rollout.waves.all():
-        count = conduct.tally(wave, rollout.policy, now).failures
-        Wave.objects.filter(pk=wave.pk).update(acknowledged=count, review="")
+    tallies.accept(Attempt.objects.filter(target__rollout=rollout), rollout.policy, now)
+    rollout.waves.update(review="")
     move_rollout(
         rollout,
         RolloutState.ACTIVE,
@@ -199,28 +199,26 @@ def resume(rollout: Rollout, *, by: Person, reason: str, acknowledged: int, now:
 def failures_so_far(rollout: Rollout, now: datetime) -> int:
     """Count the failures that whoever resumes must have seen."""
     policy = rollout.policy
-    return sum(conduct.tally(wave, policy, now).failures for wave in rollout.waves.all())
+    return sum(tallies.tally(w, policy, now).failures_so_far for w in rollout.waves.all())
 
 
-@transaction.atomic
+@writing()
 def look_over(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     """Clear a wave's hold for a look, with the failures so far acknowledged."""
     demand(by, Permission.RESUME, now)
     if not reason.strip():
         raise Refusal("Say what you found; it stays in the trail.")
-    count = conduct.tally(wave, wave.rollout.policy, now).failures
-    cleared = (
-        Wave.objects.filter(pk=wave.pk).exclude(review="").update(review="", acknowledged=count)
-    )
+    cleared = Wave.objects.filter(pk=wave.pk).exclude(review="").update(review="")
     if not cleared:
         raise Overtaken("There is nothing to look over in this wave.")
+    tallies.accept(Attempt.objects.filter(target__wave=wave), wave.rollout.policy, now)
     record(
         "look_over_wave", f"wave {wave.number}",
         now=now, by=by, rollout=wave.rollout, wave=wave, reason=reason,
     )  # fmt: skip
 
 
-@transaction.atomic
+@writing()
 def _abort(rollout: Rollout, by: Person, reason: str, now: datetime) -> list[Batch]:
     rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
     if not reason.strip():
@@ -253,7 +251,7 @@ def stop_everything(*, by: Person, reason: str = "", now: datetime) -> Stopped:
     return send_cancels(_tried_again(lambda: _stop_all(by, reason, now)))
 
 
-@transaction.atomic
+@writing()
 def _stop_all(by: Person, reason: str, now: datetime) -> list[Batch]:
     _set_hold(HoldKind.STOP_EVERYTHING, None, by, reason, now)
     batches = []
@@ -265,7 +263,7 @@ def _stop_all(by: Person, reason: str, now: datetime) -> list[Batch]:
     return batches
 
 
-@transaction.atomic
+@writing()
 def ask_lift_stop(*, by: Person, reason: str, now: datetime) -> None:
     """Ask that the stop be lifted; another person confirms it."""
     demand(by, Permission.ASK_LIFT_STOP, now)
@@ -281,7 +279,7 @@ def ask_lift_stop(*, by: Person, reason: str, now: datetime) -> None:
     record("ask_lift_stop", "everything", now=now, by=by, reason=reason)
 
 
-@transaction.atomic
+@writing()
 def confirm_lift_stop(*, by: Person, now: datetime) -> None:
     """Lift the stop that somebody else asked to lift; every rollout comes back paused."""
     demand(by, Permission.CONFIRM_LIFT_STOP, now)
@@ -303,7 +301,7 @@ def confirm_lift_stop(*, by: Person, now: datetime) -> None:
             _set_hold(HoldKind.PAUSED, rollout, by, "everything had been stopped", now)
 
 
-@transaction.atomic
+@writing()
 def close_wave(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     """End a wave that can't pass, with its failures acknowledged; never own orgs or canary."""
     demand(by, Permission.CLOSE_WAVE, now)

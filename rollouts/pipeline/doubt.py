@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch
 from rollouts.pipeline.dropouts import hold_for_review
-from rollouts.pipeline.transitions import move_batch, record
+from rollouts.pipeline.transitions import move_batch, record, writing
 from rollouts.salesforce.gateway import Gateway, SfStatus
 
 
-@transaction.atomic
+@writing()
 def want_cancel(batch: Batch, reason: str, now: datetime) -> bool:
     """Note that this batch is to be called back; it counts as canceled only when read back.
 
@@ -39,7 +37,7 @@ def want_cancel(batch: Batch, reason: str, now: datetime) -> bool:
     return bool(news)
 
 
-@transaction.atomic
+@writing()
 def canceled_elsewhere(batch: Batch, now: datetime) -> None:
     """Somebody canceled the request at Salesforce itself: its orgs are not pushed again unasked."""
     why = "somebody canceled the request at Salesforce"

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.db import transaction
-
 from rollouts.domain.lifecycle import TargetState
 from rollouts.models import Wave
 from rollouts.pipeline.shifts import set_targets
-from rollouts.pipeline.transitions import record
+from rollouts.pipeline.transitions import record, writing
 
 LOST = (TargetState.EXCLUDED, TargetState.GONE, TargetState.ALREADY_CURRENT)
 
 
-@transaction.atomic
+@writing()
 def leave_out(
     wave: Wave,
     lost: Iterable[tuple[int, TargetState, str]],
@@ -49,7 +47,7 @@ def leave_out(
     return len(rows)
 
 
-@transaction.atomic
+@writing()
 def hold_for_review(wave: Wave, reason: str, now: datetime) -> None:
     """Let nothing more of the wave start until an approver has looked."""
     if Wave.objects.filter(pk=wave.pk, review="").update(review=reason):

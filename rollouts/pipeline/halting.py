@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from rollouts.domain.lifecycle import RolloutState, WaveState
 from rollouts.models import Batch, Person, Rollout
 from rollouts.pipeline import approve, doubt
-from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave
+from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave, writing
 
 _APPROVED_OR_ON = (WaveState.APPROVED.value, WaveState.DISPATCHING.value, WaveState.BAKING.value)
 
 
-@transaction.atomic
+@writing()
 def halt(rollout: Rollout, *, because: str, now: datetime, by: Person | None = None) -> list[Batch]:
     """Halt a rollout: from this commit on no arming transaction of it can succeed.
 
@@ -35,7 +33,7 @@ def halt(rollout: Rollout, *, because: str, now: datetime, by: Person | None = N
     return void_and_recall(rollout, reason=f"halted: {because}", now=now, by=by)
 
 
-@transaction.atomic
+@writing()
 def void_and_recall(
     rollout: Rollout, *, reason: str, now: datetime, by: Person | None = None
 ) -> list[Batch]:

@@ -26,18 +26,23 @@ def set_by_people(rollout: Rollout) -> list[str]:
     ]
 
 
-def watcher_seen(now: datetime) -> bool:
-    """Say whether the watcher has done its round lately."""
-    row = Heartbeat.objects.filter(part="watcher").first()
+def watcher_part(link: Connection) -> str:
+    """Name the heartbeat of the watcher's rounds over one connection."""
+    return f"watcher {link.pk}"
+
+
+def watcher_seen(link: Connection, now: datetime) -> bool:
+    """Say whether the watcher has made a whole round over this very connection lately."""
+    row = Heartbeat.objects.filter(part=watcher_part(link)).first()
     return row is not None and now - row.beat_at <= clock.wire(WATCHER_SILENT)
 
 
 def on_rollout(rollout: Rollout, now: datetime) -> list[str]:
     """List every hold on a rollout, in words; empty means that new work may start."""
     reasons = set_by_people(rollout)
-    if not watcher_seen(now):
-        reasons.append("the watcher is silent; it lifts itself when the watcher works again")
     package = rollout.to_version.package
+    if not watcher_seen(package.connection, now):
+        reasons.append("the watcher is silent; it lifts itself when the watcher works again")
     latest = SyncRun.objects.filter(package=package, ok=True).order_by("-read_at").first()
     if latest is None or now - latest.read_at > max(SYNC_OLD, clock.wire(3600)):
         reasons.append("org data is too old; the next good sync lifts it")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
 from rollouts.pipeline.shifts import drop_attempts
-from rollouts.pipeline.transitions import move_batch
+from rollouts.pipeline.transitions import move_batch, writing
 from rollouts.salesforce.errors import Refused
 from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfRequest, SfStatus
 
@@ -52,7 +50,7 @@ def _candidates(batch: Batch, gateway: Gateway) -> list[SfRequest]:
     return [request for request in found if request.id not in others]
 
 
-@transaction.atomic
+@writing()
 def _end(batch: Batch, now: datetime) -> None:
     freed = drop_attempts(batch, batch.cancel_reason, now)
     move_batch(

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import transaction
-
 from rollouts.domain import ids
 from rollouts.models import Org, Person
-from rollouts.pipeline.transitions import Refusal, record
+from rollouts.pipeline.transitions import Refusal, record, writing
 
 
-@transaction.atomic
+@writing()
 def mark(
     org_ids: Iterable[str], *, own: bool = True, by: Person | None = None, now: datetime
 ) -> int:

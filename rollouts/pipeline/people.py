@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import transaction
-
 from rollouts.domain.permissions import Role
 from rollouts.models import Person, RoleGrant
-from rollouts.pipeline.transitions import Refusal, record
+from rollouts.pipeline.transitions import Refusal, record, writing
 
 
-@transaction.atomic
+@writing()
 def add_person(
     email: str, *, name: str, roles: Iterable[Role], password: str, now: datetime
 ) -> Person:

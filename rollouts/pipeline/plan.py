@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
-
 from rollouts.domain import ids
 from rollouts.domain.lifecycle import ROLLOUT_ENDS, RolloutState, TargetState
 from rollouts.domain.permissions import Permission
@@ -25,7 +23,7 @@ from rollouts.models import (
     Target,
     Wave,
 )
-from rollouts.pipeline.transitions import Refusal, demand, move_rollout, record
+from rollouts.pipeline.transitions import Refusal, demand, move_rollout, record, writing
 
 _ENDS = [state.value for state in ROLLOUT_ENDS]
 _OVER = [TargetState.DONE.value, TargetState.FAILED.value, TargetState.LEFT_OVER.value]
@@ -189,7 +187,7 @@ def _free_slug(version: PackageVersion) -> str:
     )
 
 
-@transaction.atomic
+@writing()
 def create_rollout(
     version: PackageVersion, choice: AudienceChoice, *, by: Person, now: datetime
 ) -> Rollout:

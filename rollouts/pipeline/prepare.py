@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Max
 
 from rollouts.domain.digest import same_set
@@ -20,7 +20,7 @@ from rollouts.pipeline.dropouts import hold_for_review, leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
 from rollouts.pipeline.shifts import drop_attempts, set_targets
-from rollouts.pipeline.transitions import Overtaken, move_batch, shift_attempt
+from rollouts.pipeline.transitions import Overtaken, move_batch, shift_attempt, writing
 from rollouts.salesforce.errors import Refused, TryAgain, Unknown
 from rollouts.salesforce.gateway import Added, Gateway, SfStatus
 
@@ -29,7 +29,7 @@ _LIVE = [state.value for state in ATTEMPT_LIVE]
 _PUSHED = [AttemptState.CONFIRMED.value, AttemptState.UNCONFIRMED.value]
 
 
-@transaction.atomic
+@writing()
 def reserve(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) -> Batch | None:
     """Write a batch and its attempts down before anything is asked of Salesforce.
 
@@ -278,7 +278,7 @@ def _takes_orgs(batch: Batch, gateway: Gateway) -> bool:
     return False
 
 
-@transaction.atomic
+@writing()
 def _leave_refused_out(
     batch: Batch, attempts: dict[str, Attempt], added: Added, now: datetime
 ) -> None:
@@ -326,7 +326,7 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
         doubt.want_cancel(batch, "the request at Salesforce is not the one we made", now)
         return
     try:
-        with transaction.atomic():
+        with writing():
             for job in jobs:
                 attempts[job.org].sf_id = job.id
                 attempts[job.org].sf_status = job.status.value

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch
-from rollouts.pipeline import clock, doubt
+from rollouts.pipeline import clock, doubt, timing
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
 from rollouts.pipeline.shifts import drop_attempts
-from rollouts.pipeline.transitions import move_batch, record
+from rollouts.pipeline.transitions import move_batch, record, writing
 from rollouts.salesforce.errors import Refused, SalesforceError
 from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfStatus
 
@@ -46,10 +44,26 @@ def call_back(claim: Claim, gateway: Gateway, now: datetime) -> None:
         request = gateway.request(batch.sf_id)
     if request is None:
         return
-    if request.status is SfStatus.CANCELED:
+    if request.status is SfStatus.CANCELED and arming_may_land(batch, read_at):
+        # Should it land on a platform that takes Canceled -> Pending, the batch is still ours to
+        # cancel again, and its orgs are not yet anybody else's.
+        Batch.objects.filter(pk=batch.pk, epoch=batch.epoch).update(
+            sf_status=request.status.value,
+            sf_as_of=read_at,
+            reason="Salesforce shows Canceled; a call that was lost could still arm it again, so "
+            "its orgs stay with it for some minutes",
+        )
+    elif request.status is SfStatus.CANCELED:
         finish(batch, read_at)
     elif request.status in _PAST_RECALL:
         too_late(batch, request.status, read_at)
+
+
+def arming_may_land(batch: Batch, now: datetime) -> bool:
+    """Say whether an arming call without an answer may still reach Salesforce."""
+    return batch.calls.filter(
+        kind="arm", outcome__in=("intended", "unknown"), sent_at__gt=now - timing.late_call()
+    ).exists()
 
 
 def _doubt_once(batch: Batch, reason: str, now: datetime) -> None:
@@ -57,7 +71,7 @@ def _doubt_once(batch: Batch, reason: str, now: datetime) -> None:
         doubt.raise_doubt(batch, reason, now)
 
 
-@transaction.atomic
+@writing()
 def finish(batch: Batch, now: datetime) -> None:
     """Salesforce shows Canceled: free the orgs and end the batch."""
     freed = drop_attempts(batch, batch.cancel_reason or "canceled at Salesforce", now)
@@ -72,7 +86,7 @@ def finish(batch: Batch, now: datetime) -> None:
     )
 
 
-@transaction.atomic
+@writing()
 def too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
     """The request had started: say so, and go on tracking it to its end."""
     Batch.objects.filter(pk=batch.pk, cancel_too_late_at=None).update(cancel_too_late_at=now)

@@ -65,9 +65,17 @@ def sync_all(*, full: bool = True) -> None:
 
 
 def watch_all() -> None:
-    """Let the watcher make its round over every connection."""
+    """Let the watcher make its round over every connection, each with a heartbeat of its own."""
+    began, whole = clock.now(), True
     for link in Connection.objects.all():
         try:
-            watch.watch(link, gateway_for(link))
+            whole = watch.watch(link, gateway_for(link)) and whole
         except SalesforceError as error:
             log.warning("watcher could not read %s: %s", link.name, error)
+            whole = False
+        except Exception:
+            # One connection's trouble must not leave the others unwatched.
+            log.exception("watcher failed on %s", link.name)
+            whole = False
+    if whole:
+        beat("watcher", began)

@@ -20,6 +20,15 @@ def late_call() -> timedelta:
     return max(LATE_CALL, clock.wire(float(settings.SALESFORCE["timeout"])))
 
 
+def fuse(policy: Policy) -> timedelta:
+    """Return the fuse of a policy, but never shorter than a call may still land.
+
+    Else a PATCH whose answer was lost could come after the start, and Salesforce would begin at
+    once with nobody able to call it back.
+    """
+    return max(timedelta(seconds=policy.fuse), late_call() + timedelta(minutes=1))
+
+
 def arm_slack() -> timedelta:
     """Return how long before the fuse's edge arming may begin: a few ticks, at least 5 minutes."""
     return max(timedelta(minutes=5), clock.wire(3 * settings.TICK_SECONDS + 2))
@@ -32,17 +41,17 @@ def prepare_slack() -> timedelta:
 
 def earliest_start(frozen: FrozenList, policy: Policy, now: datetime) -> datetime:
     """Return the earliest whole second at which a batch reserved now may start."""
-    lead = timedelta(seconds=policy.fuse) + arm_slack() + prepare_slack()
+    lead = fuse(policy) + arm_slack() + prepare_slack()
     return clock.whole_second(max(now + lead, frozen.not_before))
 
 
 def arm_from(batch: Batch, policy: Policy) -> datetime:
     """Return when arming of a verified batch begins."""
     assert batch.start_at is not None  # noqa: S101 - reserved batches have a start
-    return batch.start_at - timedelta(seconds=policy.fuse) - arm_slack()
+    return batch.start_at - fuse(policy) - arm_slack()
 
 
 def arm_until(batch: Batch, policy: Policy) -> datetime:
     """Return the last moment at which the fuse is still long enough."""
     assert batch.start_at is not None  # noqa: S101 - reserved batches have a start
-    return batch.start_at - timedelta(seconds=policy.fuse)
+    return batch.start_at - fuse(policy)

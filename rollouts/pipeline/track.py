@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Min
 
 from rollouts.domain.failures import Failure, classify
@@ -24,7 +23,14 @@ from rollouts.domain.lifecycle import (
 from rollouts.models import Attempt, Batch, PushError, Rollout
 from rollouts.pipeline import clock, doubt, recall
 from rollouts.pipeline.shifts import came_from, drop_attempts, set_targets
-from rollouts.pipeline.transitions import Overtaken, move_batch, record, shift_attempt, touch
+from rollouts.pipeline.transitions import (
+    Overtaken,
+    move_batch,
+    record,
+    shift_attempt,
+    touch,
+    writing,
+)
 from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfError, SfJob, SfRequest, SfStatus
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
@@ -74,7 +80,7 @@ def track(rollout: Rollout, gateway: Gateway) -> None:
         # Nothing is open there, so nothing is read, and no figure gets any younger.
         return
     reading = _read(batches, gateway)
-    with transaction.atomic():
+    with writing():
         # Read again under a lock: a recall may have ended some of them since.
         for batch in (
             Batch.objects.select_for_update(of=("self",))
@@ -131,6 +137,9 @@ def _apply(batch: Batch, reading: Reading) -> None:
     if reading.jobs is None:
         batch.attempts.exclude(sf_id=None).update(sf_as_of=reading.as_of)
         return
+    if request.status is SfStatus.CANCELED and recall.arming_may_land(batch, clock.now()):
+        # Canceled now, and perhaps Pending again in a minute: no org is free before that is over.
+        return
     rows = list(batch.attempts.select_related("org", "target"))
     attempts = {a.sf_id: a for a in rows if a.sf_id}
     # A request that runs though we never verified it: its jobs are found by their orgs.
@@ -151,7 +160,7 @@ def _apply(batch: Batch, reading: Reading) -> None:
     Attempt.objects.bulk_update(
         moved,
         ["state", "sf_id", "sf_status", "sf_as_of", "started_at", "ended_at", "moved_at",
-         "failure_kind", "signature", "reason"],
+         "failure_kind", "signature", "reason", "acknowledged_at"],
         batch_size=100,
     )  # fmt: skip
     if story:
@@ -167,6 +176,8 @@ def _take_over(attempt: Attempt, job: SfJob, reading: Reading) -> bool:
     if attempt.state == AttemptState.STUCK.value and to is AttemptState.IN_PROGRESS:
         return False
     attempt.sf_status = job.status.value
+    # What an approver accepted was that it is stuck; what became of it is news.
+    attempt.acknowledged_at = None
     attempt.started_at = job.started or attempt.started_at
     attempt.ended_at = job.ended or attempt.ended_at
     if attempt.state == to.value:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +46,26 @@ def demand(by: Person, permission: Permission, now: datetime) -> None:
         raise Forbidden(f"Your roles do not include “{permission.value.replace('_', ' ')}”.")
 
 
-@transaction.atomic
+@contextmanager
+def writing() -> Iterator[None]:
+    """One transaction that will write history; also a decorator.
+
+    The chain's single row is locked before anything else. Whoever writes history so takes its
+    locks in one order, and two of them can't wait for each other. These transactions are short,
+    for no call to Salesforce is ever made in one.
+    """
+    with transaction.atomic():
+        _chain_head()
+        yield
+
+
+def _chain_head() -> ChainHead:
+    if not ChainHead.objects.exists():
+        ChainHead.objects.create(pk=1)
+    return ChainHead.objects.select_for_update().get()
+
+
+@writing()
 def record(
     action: str,
     subject: object,
@@ -64,9 +84,7 @@ def record(
 
     The single chain row is locked first, so that two appends can't share a predecessor.
     """
-    if not ChainHead.objects.exists():
-        ChainHead.objects.create(pk=1)
-    head = ChainHead.objects.select_for_update().get()
+    head = _chain_head()
     event = Event(
         sequence=head.sequence + 1,
         at=now,
@@ -96,7 +114,7 @@ def touch(rollout: Rollout) -> None:
     Rollout.objects.filter(pk=rollout.pk).update(version=models.F("version") + 1)
 
 
-@transaction.atomic
+@writing()
 def move_rollout(
     rollout: Rollout,
     to: RolloutState,
@@ -123,7 +141,7 @@ def move_rollout(
     )
 
 
-@transaction.atomic
+@writing()
 def move_wave(
     wave: Wave,
     to: WaveState,
@@ -155,7 +173,7 @@ def move_wave(
     )
 
 
-@transaction.atomic
+@writing()
 def move_batch(
     batch: Batch,
     to: BatchState,
@@ -221,4 +239,5 @@ __all__ = [
     "record",
     "shift_attempt",
     "touch",
+    "writing",
 ]

@@ -15,6 +15,7 @@ from rollouts.domain.lifecycle import BATCH_ENDS, BatchState, RolloutState
 from rollouts.models import Batch, Connection, Event, Exclusion, Package
 from rollouts.pipeline import approve, clock, doubt, halting, timing
 from rollouts.pipeline.batches import advance_one
+from rollouts.pipeline.holds import watcher_part
 from rollouts.pipeline.leases import beat
 from rollouts.pipeline.transitions import record
 from rollouts.salesforce.errors import SalesforceError
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 _ENDS = {state.value for state in BATCH_ENDS}
 
 
-def watch(link: Connection, gateway: Gateway) -> None:
-    """Make one round over a connection's packages; only a whole round writes the heartbeat."""
+def watch(link: Connection, gateway: Gateway) -> bool:
+    """Make one round over a connection's packages; only a whole round writes its heartbeat."""
     now = clock.now()
     # Stopping comes first: it must not wait for reads that may fail.
     _finish_recalls(link, gateway)
@@ -42,7 +43,8 @@ def watch(link: Connection, gateway: Gateway) -> None:
                 whole = False
         _compare(requests, gateway)
     if whole:
-        beat("watcher", now)
+        beat(watcher_part(link), now)
+    return whole
 
 
 def _judge(package: Package, request: SfRequest, gateway: Gateway, now: datetime) -> None:

@@ -46,7 +46,39 @@ def test_a_lapsed_approval_opens_nothing() -> None:
 
 def test_an_unapproved_wave_never_starts() -> None:
     assert doing(wave(state=WaveState.FROZEN)) == [Do.WAIT]
-    assert doing(wave(approved=False)) == [Do.WAIT]
+
+
+def test_an_approved_wave_whose_approver_lost_the_right_asks_for_another_yes() -> None:
+    assert doing(wave(approved=False)) == [Do.LAPSE]
+
+
+def test_what_support_can_bear_in_a_day_keeps_the_next_batch_waiting() -> None:
+    busy = wave(state=WaveState.DISPATCHING, next_size=30)
+    assert doing(busy, pushed_today=80) == [Do.WAIT]
+    assert doing(busy, pushed_today=80, completed=80, failed=1) == [Do.NEXT_BATCH]
+    assert doing(replace(busy, next_size=300), pushed_today=0) == [Do.NEXT_BATCH]
+
+
+def test_a_canary_bakes_through_a_working_day_where_its_orgs_are() -> None:
+    canary = Tally(kind=WaveKind.CANARY, orgs=5, attempted=5, settled=5, succeeded=5, confirmed=5)
+    friday_evening = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
+    facts = RolloutFacts(
+        RolloutState.ACTIVE,
+        [
+            wave(
+                state=WaveState.DISPATCHING,
+                planned=0,
+                tally=canary,
+                bake=86400,
+                last_ended=friday_evening,
+                regions=frozenset({"DEU", "JPN"}),
+            )
+        ],
+    )
+    (action,) = decide(facts, Policy(), NOW)
+    assert action.until == datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+    (action,) = decide(facts, Policy(canary_business_day=False), NOW)
+    assert action.until == friday_evening + timedelta(days=1)
 
 
 def test_a_halted_rollout_does_nothing_new() -> None:

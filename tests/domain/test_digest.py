@@ -18,6 +18,8 @@ PLAN = FrozenPlan(
     end_by=NOW + timedelta(days=14),
     window="any hour",
     policy={"fuse": 900},
+    bake=3600,
+    approvals=1,
 )
 
 
@@ -34,6 +36,8 @@ PLAN = FrozenPlan(
         {"end_by": NOW + timedelta(days=15)},
         {"window": "nights"},
         {"policy": {"fuse": 901}},
+        {"bake": 60},
+        {"approvals": 2},
     ],
 )
 def test_any_change_of_what_is_approved_changes_the_digest(change: dict[str, Any]) -> None:

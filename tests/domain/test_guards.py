@@ -38,6 +38,7 @@ FACTS = ArmFacts(
     live_elsewhere=(),
     cancel_wanted=False,
     watcher_seen=True,
+    fuse=timedelta(minutes=15),
     calls_left=1000,
     calls_reserve=50,
 )
@@ -82,6 +83,7 @@ def test_with_every_rule_kept_the_batch_may_be_armed() -> None:
         {"live_elsewhere": ("a",)},
         {"cancel_wanted": True},
         {"watcher_seen": False},
+        {"fuse": timedelta(minutes=21)},
         {"calls_left": 49},
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,8 +51,28 @@ def test_the_cap_halts_whatever_the_rate() -> None:
     assert "25 orgs failed" in judge(production(25, 5000), Policy()).halt
 
 
-def test_acknowledged_failures_do_not_count_again() -> None:
-    assert judge(production(25, 5000), Policy(), acknowledged=20).halt == ""
+def test_accepted_failures_do_not_count_again_and_later_ones_do() -> None:
+    few = replace(production(25, 5000), failed={FailureKind.TRANSIENT: 5}, accepted=20)
+    assert judge(few, Policy()).halt == ""
+    assert few.failures_so_far == 25
+    many = replace(production(45, 5000), failed={FailureKind.TRANSIENT: 25}, accepted=20)
+    assert "25 orgs failed" in judge(many, Policy()).halt
+
+
+def test_an_accepted_failure_is_no_part_of_the_rate_either() -> None:
+    tally = replace(production(12, 32), failed={FailureKind.TRANSIENT: 3}, accepted=9)
+    assert (tally.failures, tally.completed) == (3, 23)
+    assert judge(tally, Policy()).halt == ""
+    assert judge(production(12, 32), Policy()).halt
+
+
+def test_a_wave_that_can_not_be_closed_names_the_only_ways_on() -> None:
+    late = NOW + timedelta(days=9)
+    strict = replace(production(5, 20), kind=WaveKind.CANARY)
+    assert "can't be closed" in may_pass(strict, Policy(), baked_until=NOW, now=late)
+    assert "an approver closes the wave" in may_pass(
+        production(5, 20), Policy(), baked_until=NOW, now=late
+    )
 
 
 def test_the_same_package_failure_in_three_orgs_halts() -> None:

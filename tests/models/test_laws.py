@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 
+from rollouts.domain.lifecycle import BATCH_MOVES, ROLLOUT_MOVES, WAVE_MOVES, Move
 from rollouts.models import (
     Approval,
     Attempt,
@@ -17,6 +21,7 @@ from rollouts.models import (
     FrozenOrg,
     Hold,
     HoldKind,
+    RemoteCall,
     Rollout,
     Target,
     VersionChange,
@@ -111,10 +116,95 @@ def test_an_org_has_at_most_one_live_attempt(verified: Batch) -> None:
 def test_a_version_is_pushed_to_an_org_once_unless_it_failed(verified: Batch, state: str) -> None:
     attempt = Attempt.objects.first()
     assert attempt
+    Attempt.objects.filter(pk=attempt.pk).update(state="succeeded")
     Attempt.objects.filter(pk=attempt.pk).update(state=state)
     refused(again(attempt).save)
-    Attempt.objects.filter(pk=attempt.pk).update(state="failed")
-    again(attempt).save()
+    other = Attempt.objects.exclude(pk=attempt.pk).first()
+    assert other
+    Attempt.objects.filter(pk=other.pk).update(state="failed")
+    again(other).save()
+
+
+@pytest.mark.parametrize(
+    ("table", "moves"),
+    [
+        ("rollouts_rollout", ROLLOUT_MOVES),
+        ("rollouts_wave", WAVE_MOVES),
+        ("rollouts_batch", BATCH_MOVES),
+    ],
+)
+def test_the_steps_that_the_database_knows_are_those_of_the_tables(
+    table: str, moves: tuple[Move[Any], ...]
+) -> None:
+    edges = {(source.value, move.to.value) for move in moves for source in move.sources}
+    laws = import_module("rollouts.migrations.0004_more_laws")
+    assert edges == {(source, to) for source, goals in laws.STEPS[table].items() for to in goals}
+
+
+def test_a_step_that_no_table_knows_is_refused(verified: Batch) -> None:
+    wave = Wave.objects.filter(pk=verified.wave_id)
+    for rows, state in (
+        (Batch.objects.all(), "settled"),
+        (Batch.objects.all(), "reserved"),
+        (wave, "passed"),
+        (Rollout.objects.all(), "aborted"),
+        (Rollout.objects.all(), "completed_with_failures"),
+    ):
+        if state == "completed_with_failures":
+            Rollout.objects.update(state="aborting")
+        assert "can not go there" in refused(partial(rows.update, state=state))
+
+
+@pytest.mark.parametrize("end", ["failed", "canceled", "confirmed", "unconfirmed"])
+def test_what_became_of_an_attempt_is_final(verified: Batch, end: str) -> None:
+    attempt = Attempt.objects.first()
+    assert attempt
+    row = Attempt.objects.filter(pk=attempt.pk)
+    if end.endswith("confirmed"):
+        row.update(state="succeeded")
+    row.update(state=end, failure_kind="package", signature="PACError")
+    others = {"failed", "canceled", "confirmed", "unconfirmed", "queued", "succeeded"} - {end}
+    for other in sorted(others):
+        assert "can not go there" in refused(partial(row.update, state=other))
+    assert "is final" in refused(lambda: row.update(signature="something milder"))
+    assert "is final" in refused(lambda: row.update(failure_kind="transient"))
+    row.update(acknowledged_at=attempt.reserved_at)
+
+
+def test_what_was_sent_approved_and_pushed_is_never_deleted(verified: Batch) -> None:
+    for model in (Attempt, Batch, RemoteCall, FrozenList, Approval):
+        assert model._default_manager.exists()
+        table = model._meta.db_table
+
+        def delete(table: str = table) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - a table of ours
+
+        assert "never deleted" in refused(delete)
+
+
+def test_a_voided_approval_stays_void(verified: Batch) -> None:
+    now = verified.wave.rollout.created_at
+    for model in (Approval, FrozenList):
+        rows = model._default_manager.all()
+        rows.update(voided_at=now)
+        assert "written once" in refused(partial(rows.update, voided_at=None))
+
+
+def test_every_trigger_of_both_migrations_is_there(verified: Batch) -> None:
+    sql = (
+        "SELECT tgname FROM pg_trigger"
+        if connection.vendor == "postgresql"
+        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        found = {name for (name,) in cursor.fetchall()}
+    laws = import_module("rollouts.migrations.0004_more_laws")
+    missing = [name for name in laws.names() if name[:63] not in found]
+    assert missing == []
+    first = import_module("rollouts.migrations.0002_laws")
+    assert {f"{table}_{column}_once" for table, column in first.WRITE_ONCE} <= found
 
 
 def test_no_two_jobs_and_no_two_requests_are_one(verified: Batch) -> None:

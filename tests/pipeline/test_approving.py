@@ -69,7 +69,9 @@ def test_nobody_approves_a_list_they_froze_or_changed(world: World, frozen: Wave
 
 
 def test_two_approvals_are_two_people(world: World, frozen: Wave) -> None:
+    approve.edit(frozen, by=world.pia, reason="two people", now=world.clock())
     Wave.objects.filter(pk=frozen.pk).update(approvals_needed=2)
+    frozen = world.freeze(Wave.objects.get(pk=frozen.pk))
     say_yes(world, frozen)
     with pytest.raises(Refusal, match="approved this list already"):
         say_yes(world, frozen)
@@ -78,6 +80,15 @@ def test_two_approvals_are_two_people(world: World, frozen: Wave) -> None:
     say_yes(world, frozen, "ann")
     frozen.refresh_from_db()
     assert frozen.state == "approved"
+
+
+@pytest.mark.parametrize("change", [{"approvals_needed": 2}, {"bake": 1}])
+def test_how_many_agree_and_how_long_it_bakes_is_part_of_the_yes(
+    world: World, frozen: Wave, change: dict[str, int]
+) -> None:
+    Wave.objects.filter(pk=frozen.pk).update(**change)
+    with pytest.raises(Overtaken, match="changed"):
+        say_yes(world, frozen)
 
 
 def test_a_yes_is_for_the_list_that_was_seen(world: World, frozen: Wave) -> None:

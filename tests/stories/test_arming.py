@@ -92,7 +92,9 @@ def excluded(world: World, batch: Batch) -> None:
 
 
 def silent_watcher(world: World, batch: Batch) -> None:
-    Heartbeat.objects.filter(part="watcher").update(beat_at=world.clock() - timedelta(minutes=2))
+    Heartbeat.objects.filter(part__startswith="watcher").update(
+        beat_at=world.clock() - timedelta(minutes=2)
+    )
 
 
 def ended(world: World, batch: Batch) -> None:

@@ -253,24 +253,6 @@ def test_orgs_refused_by_a_request_that_was_canceled_are_not_lost(
     looked_over(world, wave)
 
 
-def test_a_patch_that_lands_after_the_recall_is_hunted(world: World) -> None:
-    unknowns = replace(world.sim.options.unknowns, reopens_canceled=True)
-    world.sim.options = replace(world.sim.options, unknowns=unknowns)
-    wave = own_rollout(world)
-    until_batch(world, wave, "verified")
-    world.sim.plan_fault("late", call="update:PackagePushRequest", seconds=400)
-    batch = until_batch(world, wave, "arming")
-    stopped = control.halt(wave.rollout, by=world.pia, now=world.clock())
-    assert stopped.called_back == (batch.pk,)
-    world.ticks(4)
-    assert [e.kind for e in world.sim.effects() if e.kind.startswith("request_")][-2:] == [
-        "request_pending",
-        "request_canceled",
-    ]
-    assert Event.objects.filter(action="late_patch").count() == 1
-    assert world.effects("job_started") == []
-
-
 def test_a_round_of_the_watcher_that_began_before_a_recall_raises_no_alarm(world: World) -> None:
     told = tell(world)
     wave = own_rollout(world)

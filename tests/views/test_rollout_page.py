@@ -107,7 +107,8 @@ def test_the_live_part_comes_alone_and_not_when_unchanged(
 
 def test_a_finished_rollout_stops_asking(world: World, sign_in: Browser) -> None:
     rollout = world.rollout()
-    Rollout.objects.filter(pk=rollout.pk).update(state="aborted", ended_at=world.now)
+    for state in ("aborting", "aborted"):
+        Rollout.objects.filter(pk=rollout.pk).update(state=state, ended_at=world.now)
 
     page = sign_in("vic").get(PAGE).content.decode()
 

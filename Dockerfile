@@ -10,8 +10,9 @@ COPY pushboard pushboard
 COPY rollouts rollouts
 COPY templates templates
 COPY static static
-# Collecting only needs settings that start; this key and these names end with the layer.
+# Collecting only needs settings that start; these keys and names end with the layer.
 RUN PUSHBOARD_SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') \
+    PUSHBOARD_ENCRYPTION_KEYS=1:$(python -c 'import secrets; print(secrets.token_urlsafe(32))') \
     PUSHBOARD_ALLOWED_HOSTS=build.invalid PUSHBOARD_BASE_URL=https://build.invalid \
     /venv/bin/python manage.py collectstatic --no-input
 

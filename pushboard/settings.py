@@ -17,6 +17,7 @@ from django.core.management.utils import get_random_secret_key
 
 from pushboard.database import database_settings
 from pushboard.env import Environment, with_password
+from pushboard.keys import encryption_keys
 from pushboard.logs import logging_settings
 from pushboard.startup import Plan, refuse_unsafe_start
 
@@ -84,11 +85,14 @@ SALESFORCE: dict[str, Any] = {
 SECRET_KEY = env.secret("PUSHBOARD_SECRET_KEY") or (get_random_secret_key() if SIMULATION else "")
 BASE_URL = env.text("PUSHBOARD_BASE_URL", "http://127.0.0.1:8000" if SIMULATION else "").rstrip("/")
 _hosts = env.names("PUSHBOARD_ALLOWED_HOSTS")
+# Seal the secrets of connections; the highest version is the one in use.
+ENCRYPTION_KEYS = encryption_keys(env.secret("PUSHBOARD_ENCRYPTION_KEYS"))
 
 refuse_unsafe_start(
     Plan(
         simulation=SIMULATION,
         secret_key=SECRET_KEY,
+        has_encryption_key=bool(ENCRYPTION_KEYS),
         allowed_hosts=_hosts,
         base_url=BASE_URL,
         clock_factor=CLOCK["factor"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pushboard.env import Misconfigured
+from pushboard.keys import MAKE_A_KEY
 
 SHORTEST_SECRET_KEY = 50
 # The demo's well-known credentials; in earnest they would mean that somebody copied its settings.
@@ -24,6 +25,7 @@ class Plan:
 
     simulation: bool
     secret_key: str
+    has_encryption_key: bool
     allowed_hosts: Sequence[str]
     base_url: str
     clock_factor: float
@@ -96,14 +98,24 @@ def _refuse_unsafe_simulation(plan: Plan) -> None:
         )
 
 
-def _refuse_unsafe_production(plan: Plan) -> None:
-    """In production nothing may be a default, a wildcard, in the clear, or simulated."""
+def _refuse_missing_keys(plan: Plan) -> None:
+    """Both keys must be there: one signs sessions, one seals secrets."""
     if len(plan.secret_key) < SHORTEST_SECRET_KEY:
         raise Misconfigured(
             f"PUSHBOARD_SECRET_KEY is missing or shorter than {SHORTEST_SECRET_KEY} characters; "
             "put a long random text in it, or in a file that PUSHBOARD_SECRET_KEY_FILE names "
             "(for a look around on this machine, use `make demo`)."
         )
+    if not plan.has_encryption_key:
+        raise Misconfigured(
+            "PUSHBOARD_ENCRYPTION_KEYS is missing, so no secret of a connection could be stored or "
+            f"read; {MAKE_A_KEY}"
+        )
+
+
+def _refuse_unsafe_production(plan: Plan) -> None:
+    """In production nothing may be a default, a wildcard, in the clear, or simulated."""
+    _refuse_missing_keys(plan)
     if not plan.allowed_hosts:
         raise Misconfigured(
             "PUSHBOARD_ALLOWED_HOSTS is empty; name the host people use, "

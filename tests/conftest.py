@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import socket
@@ -20,6 +21,8 @@ os.environ.update(
     DJANGO_SETTINGS_MODULE="pushboard.settings",
     PUSHBOARD_MODE="simulation",
     PUSHBOARD_SECRET_KEY="tests-only-" + "x" * 50,
+    PUSHBOARD_ENCRYPTION_KEYS="1:"
+    + base64.urlsafe_b64encode(b"only in tests, of 32 bytes......").decode(),
     PUSHBOARD_DATA_DIR=tempfile.mkdtemp(prefix="pushboard-tests-"),
     PUSHBOARD_BASE_URL="http://testserver",
     PUSHBOARD_ALLOWED_HOSTS="testserver",

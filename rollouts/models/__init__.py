@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from rollouts.models.catalog import Connection, Package, PackageVersion
+from rollouts.models.catalog import Package, PackageVersion
+from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
 from rollouts.models.event import SYSTEM, ChainHead, Event
 from rollouts.models.orgs import Exclusion, Installation, Org, Since, SyncRun, VersionChange
 from rollouts.models.people import Person, RoleGrant
+from rollouts.models.platform import PlatformAnswer, SelfTestRequest
 from rollouts.models.push import Attempt, Batch, PushError, RemoteCall
 from rollouts.models.review import Approval, FrozenList, FrozenOrg
 from rollouts.models.rollout import Hold, HoldKind, Rollout, Target, Wave
@@ -35,10 +37,12 @@ __all__ = [
     "Package",
     "PackageVersion",
     "Person",
+    "PlatformAnswer",
     "PushError",
     "RemoteCall",
     "RoleGrant",
     "Rollout",
+    "SelfTestRequest",
     "Since",
     "Stranger",
     "SyncRun",

@@ -1,38 +1,11 @@
-"""Connections, packages and their versions, as Salesforce reported them."""
+"""Packages and their versions, as Salesforce reported them."""
 
 from __future__ import annotations
 
 from django.db import models
 
 from rollouts.domain.versions import Number, push_refusal
-
-
-class Connection(models.Model):
-    """One Salesforce org that we read from and, in push mode, write to.
-
-    Secrets are not here: they are in the environment or in files that it names.
-    """
-
-    name = models.CharField(max_length=80, unique=True)
-    role = models.CharField(max_length=12, default="packaging")
-    login_url = models.CharField(max_length=200)
-    org_id = models.CharField(max_length=18, blank=True)
-    org_name = models.CharField(max_length=255, blank=True)
-    simulated = models.BooleanField(default=False)
-    answered_at = models.DateTimeField(null=True, blank=True)
-    failed_at = models.DateTimeField(null=True, blank=True)
-    failure = models.TextField(blank=True)
-    calls_used = models.IntegerField(null=True, blank=True)
-    calls_limit = models.IntegerField(null=True, blank=True)
-    swept_at = models.DateTimeField(
-        null=True, blank=True, help_text="just before the last whole look for unknown requests"
-    )
-    whole_minutes = models.BooleanField(
-        default=False, help_text="Salesforce was seen to keep start times to the minute only"
-    )
-
-    def __str__(self) -> str:
-        return self.name
+from rollouts.models.connection import Connection
 
 
 class Package(models.Model):

@@ -17,7 +17,8 @@ from rollouts.domain.lifecycle import (
     AttemptState,
     BatchState,
 )
-from rollouts.models.catalog import Connection, PackageVersion
+from rollouts.models.catalog import PackageVersion
+from rollouts.models.connection import Connection
 from rollouts.models.orgs import Org
 from rollouts.models.review import FrozenList, FrozenOrg
 from rollouts.models.rollout import Target, Wave

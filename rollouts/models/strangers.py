@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from django.db import models
 
-from rollouts.models.catalog import Connection, Package
+from rollouts.models.catalog import Package
+from rollouts.models.connection import Connection
 from rollouts.models.people import Person
 from rollouts.models.push import Batch
 

@@ -46,9 +46,19 @@ def on_rollout(rollout: Rollout, now: datetime) -> list[str]:
     latest = SyncRun.objects.filter(package=package, ok=True).order_by("-read_at").first()
     if latest is None or now - latest.read_at > max(SYNC_OLD, clock.wire(3600)):
         reasons.append("org data is too old; the next good sync lifts it")
+    reasons += on_connection(package.connection)
     if _few_calls_left(package.connection):
         reasons.append("the day's API calls are nearly used up; it lifts itself as they return")
     return reasons
+
+
+def on_connection(link: Connection) -> list[str]:
+    """List what keeps anything from being pushed through this connection."""
+    if link.disconnected_at is not None:
+        return [f"“{link.name}” was disconnected; an admin connects it again"]
+    if not link.pushes:
+        return [f"“{link.name}” only observes; an admin turns push mode on"]
+    return []
 
 
 def _few_calls_left(link: Connection) -> bool:

@@ -55,7 +55,7 @@ def sync_all(*, full: bool = True) -> None:
     with leased("sync", clock.now()) as mine:
         if not mine:
             return
-        for link in Connection.objects.all():
+        for link in Connection.objects.sources():
             try:
                 sync.sync(link, gateway_for(link), full=full)
             except SalesforceError as error:
@@ -67,7 +67,7 @@ def sync_all(*, full: bool = True) -> None:
 def watch_all() -> None:
     """Let the watcher make its round over every connection, each with a heartbeat of its own."""
     began, whole = clock.now(), True
-    for link in Connection.objects.all():
+    for link in Connection.objects.live():
         try:
             whole = watch.watch(link, gateway_for(link)) and whole
         except SalesforceError as error:

@@ -13,7 +13,7 @@ from datetime import datetime
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState, RolloutState
 from rollouts.models import Batch, Connection, Event, Exclusion, Package
-from rollouts.pipeline import approve, clock, doubt, halting, timing
+from rollouts.pipeline import approve, clock, doubt, halting, holds, timing
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.holds import watcher_part
 from rollouts.pipeline.leases import beat
@@ -61,7 +61,7 @@ def _judge(package: Package, request: SfRequest, gateway: Gateway, now: datetime
         return
     if request.status is SfStatus.IN_PROGRESS:
         return
-    reason = why_not(batch, request, now)
+    reason = "; ".join(holds.on_connection(batch.connection)) or why_not(batch, request, now)
     if reason and doubt.want_cancel(batch, reason, now):
         log.warning("watcher calls batch %s back: %s", batch.pk, reason)
         advance_one(batch, gateway, by_force=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from rollouts.salesforce.errors import LoginLost, SalesforceError, TryAgain
 from rollouts.salesforce.transport import Transport
 
 _PATH = "/services/oauth2/token"
+_REVOKE_PATH = "/services/oauth2/revoke"
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # Salesforce refuses assertions that are valid for longer than a few minutes.
 _ASSERTION_SECONDS = 180
@@ -58,6 +59,9 @@ class Credentials(Protocol):
     def form(self, audience: str) -> dict[str, str]:
         """Return the fields of the login form; ``audience`` is the login address."""
 
+    def granted(self, told: Mapping[str, object]) -> None:
+        """Take note of a granted login's answer: a refresh token may have been replaced."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
@@ -74,14 +78,57 @@ class ClientCredentials:
             "client_secret": self.client_secret,
         }
 
+    def granted(self, told: Mapping[str, object]) -> None:
+        """Nothing follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """Log in by the refresh token of a person's consent (web-server flow).
+
+    Salesforce may replace the token at each use, so it is read anew each time (``stored``) and a
+    new one is kept before it is used (``keep``).
+    """
+
+    client_id: str
+    stored: Callable[[], str] = field(repr=False)
+    keep: Callable[[str], None] = field(repr=False)
+    client_secret: str = field(default="", repr=False)
+
+    def form(self, audience: str) -> dict[str, str]:  # noqa: ARG002
+        """Return the form of OAuth 2.0's refresh.
+
+        Raises:
+            LoginLost: nobody has signed in yet.
+        """
+        token = self.stored()
+        if not token:
+            raise LoginLost("Nobody has signed in at Salesforce yet.", code="NOT_SIGNED_IN")
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self.client_id,
+            "refresh_token": token,
+        }
+        return form | ({"client_secret": self.client_secret} if self.client_secret else {})
+
+    def granted(self, told: Mapping[str, object]) -> None:
+        """Keep the token that replaces the one just used, if there is one."""
+        token = told.get("refresh_token")
+        if isinstance(token, str) and _TOKEN.fullmatch(token):
+            self.keep(token)
+
 
 @dataclass(frozen=True, slots=True)
 class JwtBearer:
-    """Log in as a named user, by an assertion signed with a private key (RS256, PEM file)."""
+    """Log in as a named user, by an assertion signed with a private key (RS256, PEM).
+
+    The key is the text given or, without one, the content of the file.
+    """
 
     client_id: str
     username: str
-    key_file: Path
+    key_file: Path | None = None
+    key_text: str = field(default="", repr=False)
 
     def form(self, audience: str) -> dict[str, str]:
         """Return the form of OAuth 2.0's JWT bearer grant.
@@ -100,15 +147,20 @@ class JwtBearer:
         }
         try:
             # Read at each login, so that a new key needs no restart.
-            key = self.key_file.read_text(encoding="ascii")
+            key = self.key_file.read_text(encoding="ascii") if self.key_file else self.key_text
             assertion = jwt.encode(claims, key, algorithm="RS256")
         except (OSError, ValueError, TypeError, jwt.PyJWTError):
             raise LoginLost(
                 f"The private key in {self.key_file} can't be used; PUSHBOARD_SF_KEY_FILE must "
-                "name a readable RSA key in PEM form.",
+                "name a readable RSA key in PEM form."
+                if self.key_file
+                else "The stored private key can't be used; make or enter a new one.",
                 code="BAD_KEY",
             ) from None
         return {"grant_type": _JWT_BEARER, "assertion": assertion}
+
+    def granted(self, told: Mapping[str, object]) -> None:
+        """Nothing follows from it."""
 
 
 class Login:
@@ -173,12 +225,34 @@ class Login:
                 self._rest(lost)
         return lost
 
+    def revoke(self) -> None:
+        """End what was granted: the refresh token with its sessions, else the session in use.
+
+        Raises:
+            SalesforceError: Salesforce could not be told, or did not accept it.
+        """
+        with self._lock:
+            access, self._access = self._access, None
+        stored = getattr(self._credentials, "stored", None)
+        token = (stored() if stored else "") or (access.token if access else "")
+        if not token:
+            return
+        answer = self._post(_REVOKE_PATH, {"token": token})
+        # A token that is not known any more is answered with 400, and is what was wanted.
+        if answer.status_code not in {requests.codes.ok, requests.codes.bad_request}:
+            raise TryAgain(
+                f"{self._name}: Salesforce answered HTTP {answer.status_code} to the revocation.",
+                code=f"HTTP_{answer.status_code}",
+            )
+
     def _renew(self, stale: Access | None) -> Access:
         with self._lock:
             if self._access is not None and self._access is not stale:
                 return self._access
             if self._refused is not None and self._monotonic() < self._refused_until:
-                raise LoginLost(str(self._refused), code=self._refused.code)
+                raise LoginLost(
+                    str(self._refused), code=self._refused.code, told=self._refused.told
+                )
             self._access = None
             try:
                 self._access = self._log_in()
@@ -201,10 +275,14 @@ class Login:
             )
         return access
 
-    def _log_in(self) -> Access:
-        form = self._credentials.form(self._origin)
+    def _post(self, path: str, form: dict[str, str]) -> requests.Response:
         try:
-            answer = self._transport.session().post(self._origin + _PATH, data=form)
+            return self._transport.session().post(self._origin + path, data=form)
+        except requests.exceptions.SSLError:
+            raise TryAgain(
+                f"{self._name}: {self._origin} shows a certificate that is not trusted here.",
+                code="TLS_REFUSED",
+            ) from None
         except requests.Timeout:
             raise TryAgain(
                 f"{self._name}: Salesforce did not answer the login in time.", code="NO_ANSWER"
@@ -214,12 +292,17 @@ class Login:
                 f"{self._name}: {self._origin} can't be reached; check the network.",
                 code="NO_CONNECTION",
             ) from None
+
+    def _log_in(self) -> Access:
+        answer = self._post(_PATH, self._credentials.form(self._origin))
         try:
             body: object = answer.json()
         except ValueError:
             body = None
         told = body if isinstance(body, dict) else {}
         if answer.status_code == requests.codes.ok:
+            # Before anything else: a replaced refresh token that is not kept is lost.
+            self._credentials.granted(told)
             return self._read(told)
         raise self._refusal(answer.status_code, told)
 
@@ -236,6 +319,7 @@ class Login:
             f"{self._name}: Salesforce refused the login ({code[:60]}: {description[:200]}); "
             f"{advice}.",
             code=code[:60],
+            told=description[:200],
         )
 
     def _read(self, told: dict[str, object]) -> Access:

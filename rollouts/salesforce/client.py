@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 import requests
 
+from rollouts.domain.connecting import Writes
 from rollouts.domain.ids import REQUEST
 from rollouts.salesforce import rows
 from rollouts.salesforce.auth import Access, Login
 from rollouts.salesforce.errors import TryAgain, WritesRefused
-from rollouts.salesforce.outcomes import Kind, of_answer, of_nonsense, of_silence
+from rollouts.salesforce.outcomes import Kind, of_answer, of_distrust, of_nonsense, of_silence
 from rollouts.salesforce.soql import Query, Value, chunked, sf_id
 from rollouts.salesforce.transport import Transport
 
@@ -37,6 +38,8 @@ class Client:
         api_version: such as "67.0".
         writes_allowed: False for a connection that only observes: no write is ever sent.
         name: the connection's name, for sentences.
+        writes: what may be written, asked anew before each write, so that push mode turned off in
+            another process holds here at once; ``writes_allowed`` for good when not given.
     """
 
     def __init__(
@@ -47,8 +50,9 @@ class Client:
         api_version: str,
         writes_allowed: bool,
         name: str,
+        writes: Callable[[], Writes] | None = None,
     ) -> None:
-        self.writes_allowed = writes_allowed
+        self._writes = writes or (lambda: Writes.ALL if writes_allowed else Writes.NONE)
         self.name = name
         self.login = login
         self.transport = transport
@@ -60,14 +64,22 @@ class Client:
         """Requests put on the wire so far, logins included."""
         return self.transport.meter.calls
 
-    def _write(self, what: str, call: Callable[[Salesforce], object]) -> object:
-        """Make a call that may have an effect.
+    @property
+    def writes_allowed(self) -> bool:
+        """Whether this connection may push at this moment."""
+        return self._writes() is Writes.ALL
+
+    def _write(
+        self, what: str, call: Callable[[Salesforce], object], *, stops: bool = False
+    ) -> object:
+        """Make a call that may have an effect; ``stops`` marks one that only ends something.
 
         Raises:
             WritesRefused: this connection only observes; nothing was sent.
             SalesforceError: any other outcome but "done".
         """
-        if not self.writes_allowed:
+        allowed = self._writes()
+        if allowed is not Writes.ALL and not (stops and allowed is Writes.CANCELS):
             raise WritesRefused(
                 f"{self.name} only observes, so Pushboard did not {what}. Nothing was sent.",
                 code="OBSERVE_MODE",
@@ -91,6 +103,8 @@ class Client:
                     raise of_answer(kind, what, answered.status, answered.content) from None
             except requests.JSONDecodeError:
                 raise of_nonsense(kind, what) from None
+            except requests.exceptions.SSLError:
+                raise of_distrust(what) from None
             except requests.ConnectTimeout:
                 raise of_silence(kind, what, left=False) from None
             except requests.RequestException:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 
 class SalesforceError(Exception):
-    """Any outcome of a call but "done"; ``code`` is Salesforce's own word where there is one."""
+    """Any outcome of a call but "done"; ``code`` is Salesforce's own word where there is one.
 
-    def __init__(self, message: str, *, code: str = "") -> None:
+    ``told`` is what Salesforce said beside the code, for those who explain it to people.
+    """
+
+    def __init__(self, message: str, *, code: str = "", told: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.told = told
 
 
 class Refused(SalesforceError):

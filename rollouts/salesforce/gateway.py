@@ -144,7 +144,9 @@ class Budget:
 class Gateway(Protocol):
     """One Salesforce connection. Raises the outcomes of ``salesforce.errors`` and nothing else."""
 
-    writes_allowed: bool
+    @property
+    def writes_allowed(self) -> bool:
+        """Whether this connection may push at this moment."""
 
     def identity(self) -> Identity:
         """Say which org and user this connection is."""

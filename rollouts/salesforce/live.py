@@ -13,7 +13,6 @@ import requests
 
 from rollouts.domain.ids import ORG, PACKAGE, REQUEST, SHORT, VERSION, long_id
 from rollouts.salesforce import rows, soql
-from rollouts.salesforce.client import Client
 from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain
 from rollouts.salesforce.gateway import (
     SF_ENDS,
@@ -29,6 +28,7 @@ from rollouts.salesforce.gateway import (
     SfVersion,
 )
 from rollouts.salesforce.outcomes import Kind, of_answer, of_nonsense
+from rollouts.salesforce.probe import Probe
 from rollouts.salesforce.soql import Condition, Query, Thing, at_least, equals, not_in
 
 JOBS_AT_ONCE = 200
@@ -110,7 +110,7 @@ _ERRORS = Query(
 )
 
 
-class SalesforceGateway(Client):
+class SalesforceGateway(Probe):
     """`gateway.Gateway` over the network. Safe between threads.
 
     Ids and instants that are not well-formed raise BadId or BadQuery (both ValueErrors) before
@@ -346,4 +346,8 @@ class SalesforceGateway(Client):
     def _set_status(self, what: str, request_id: str, status: SfStatus) -> None:
         path = _REQUEST_PATH + long_id(request_id, prefix=REQUEST)
         body = {"Status": status.value}
-        self._write(what, lambda sf: sf.restful(path, method="PATCH", json=body))
+        self._write(
+            what,
+            lambda sf: sf.restful(path, method="PATCH", json=body),
+            stops=status is SfStatus.CANCELED,
+        )

@@ -79,6 +79,18 @@ def of_silence(kind: Kind, what: str, *, left: bool) -> SalesforceError:
     return _no_word(kind, f"Asked to {what}, but Salesforce did not answer", "NO_ANSWER")
 
 
+def of_distrust(what: str) -> SalesforceError:
+    """Return the outcome of a call whose other end showed no certificate that is trusted here.
+
+    The handshake comes before the first byte of the call, so nothing was sent.
+    """
+    return TryAgain(
+        f"Could not {what}: Salesforce's address shows a certificate that is not trusted here; "
+        "nothing was sent.",
+        code="TLS_REFUSED",
+    )
+
+
 def of_nonsense(kind: Kind, what: str) -> SalesforceError:
     """Return the outcome of a call whose answer says success but can't be read."""
     return _no_word(

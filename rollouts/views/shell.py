@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from rollouts.access import Request, can, known
+from rollouts.domain.connecting import OrgRole
 from rollouts.domain.lifecycle import BatchState
 from rollouts.domain.permissions import Permission
 from rollouts.models import Batch, Hold, HoldKind, Rollout
@@ -147,9 +148,21 @@ def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
         what, means = _halves(health.words)
         text = f"{means}." if means else "Every way to stop still works."
         lines.append(Banner("", "warn", f"{what}.", text, reverse("status"), "Status"))
-    if not settings.SIMULATION:
-        text = "Pushboard reads this org and sends it nothing; no push can start."
-        lines.append(Banner("idle", "observed", "Observe mode.", text))
+    observing = [
+        link.name
+        for link in health.connections
+        if not link.pushes and link.role != OrgRole.LMO.value
+    ]
+    if observing:
+        named = " and ".join(f"“{name}”" for name in observing)
+        lines.append(
+            Banner(
+                "idle",
+                "observed",
+                "Observe mode.",
+                f"Pushboard reads {named} and sends nothing there; no push can start.",
+            )
+        )
     return lines
 
 

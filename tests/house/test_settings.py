@@ -125,6 +125,7 @@ def production_settings(**variables: str) -> dict[str, Any]:
         **clean,
         "DJANGO_SETTINGS_MODULE": "pushboard.settings",
         "PUSHBOARD_SECRET_KEY": "k" * 64,
+        "PUSHBOARD_ENCRYPTION_KEYS": f"1:{'A' * 43}=",
         "PUSHBOARD_ALLOWED_HOSTS": "pushboard.example.com",
         "PUSHBOARD_BASE_URL": "https://pushboard.example.com",
         "PUSHBOARD_DATA_DIR": os.environ["PUSHBOARD_DATA_DIR"],

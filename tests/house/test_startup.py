@@ -17,6 +17,7 @@ from tests.conventions.sources import ROOT
 PRODUCTION = Plan(
     simulation=False,
     secret_key="k" * 64,
+    has_encryption_key=True,
     allowed_hosts=("pushboard.example.com",),
     base_url="https://pushboard.example.com",
     clock_factor=1,
@@ -29,6 +30,7 @@ PRODUCTION = Plan(
 SIMULATION = Plan(
     simulation=True,
     secret_key="",
+    has_encryption_key=False,
     allowed_hosts=(),
     base_url="http://127.0.0.1:8000",
     clock_factor=120,
@@ -58,6 +60,7 @@ def test_production_on_this_machine_may_go_without_https() -> None:
     [
         ({"secret_key": ""}, "PUSHBOARD_SECRET_KEY is missing"),
         ({"secret_key": "k" * 49}, "shorter than 50"),
+        ({"has_encryption_key": False}, "PUSHBOARD_ENCRYPTION_KEYS is missing"),
         ({"allowed_hosts": ()}, "PUSHBOARD_ALLOWED_HOSTS is empty"),
         ({"allowed_hosts": ("a.example", "*")}, r"wildcard \*"),
         ({"allowed_hosts": (".example.com",)}, r"wildcard \.example\.com"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from rollouts.salesforce.auth import JwtBearer
+from rollouts.domain.connecting import Secret, Writes
+from rollouts.salesforce.auth import ClientCredentials, JwtBearer, RefreshToken
 from rollouts.salesforce.connect import build_gateway, forget_gateways, gateway_for
 from rollouts.salesforce.errors import LoginLost, WritesRefused
 from rollouts.salesforce.hosts import HostRefused
@@ -29,6 +30,24 @@ class Row:
     name: str = "Packaging org"
     login_url: str = ""
     org_id: str = ""
+    auth: str = "settings"
+    client_id: str = ""
+    username: str = ""
+    revision: int = 1
+    disconnected_at: datetime | None = None
+    allowed: Writes = Writes.ALL
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def secret(self, secret: Secret) -> str:
+        if self.secrets.get(secret) == "sealed":
+            raise RuntimeError("its key is missing")
+        return self.secrets.get(secret, "")
+
+    def keep_refresh_token(self, plain: str) -> None:
+        self.secrets[Secret.REFRESH_TOKEN] = plain
+
+    def writes(self) -> Writes:
+        return self.allowed
 
 
 @pytest.fixture(autouse=True)
@@ -71,17 +90,70 @@ def test_a_forked_process_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert gateway_for(Row()) is not first
 
 
-def test_the_simulated_org_is_pushed_to() -> None:
-    assert gateway_for(Row()).writes_allowed
+def test_changed_credentials_are_a_new_gateway_and_nothing_else_is() -> None:
+    first = gateway_for(Row())
+    assert gateway_for(Row(revision=2)) is not first
+    assert gateway_for(Row(revision=2, org_id="00D000000000001EAA")) is gateway_for(Row(revision=2))
 
 
-def test_a_real_org_is_only_observed(installation: Any) -> None:
-    installation.SIMULATION = False
-    gateway = gateway_for(Row(login_url="https://example.my.salesforce.com"))
-    assert not gateway.writes_allowed
-    with pytest.raises(WritesRefused):
-        gateway.arm("0DV000000000001")
+def test_whether_it_may_push_is_asked_of_the_row_before_each_write() -> None:
+    row = Row()
+    gateway = gateway_for(row)
+    before = gateway.writes_allowed
+    row.allowed = Writes.NONE
+    assert (before, gateway.writes_allowed) == (True, False)
+    for write in (gateway.arm, gateway.cancel):
+        with pytest.raises(WritesRefused):
+            write("0DV000000000001")
     assert gateway.calls == 0
+
+
+def test_after_push_mode_was_turned_off_cancels_still_go_out() -> None:
+    sim = Simulator(orgs=10, clock=lambda: NOW)
+    row = Row()
+    gateway = build_gateway(
+        f"http://{HOST}", name="Org", connection=row, carrier=lambda: InProcess(sim)
+    )
+    request = gateway.create_request(sim.version_id("Harbor", "4.2.2"), NOW + timedelta(days=1))
+    row.allowed = Writes.CANCELS
+    with pytest.raises(WritesRefused):
+        gateway.arm(request)
+    gateway.cancel(request)
+    assert "request_canceled" in {effect.kind for effect in sim.effects()}
+    sim.close()
+
+
+def test_a_disconnected_org_is_not_asked() -> None:
+    with pytest.raises(LoginLost, match="disconnected"):
+        gateway_for(Row(disconnected_at=NOW))
+
+
+@pytest.mark.parametrize(
+    ("auth", "secrets", "kind"),
+    [
+        ("jwt", {Secret.PRIVATE_KEY: "pem"}, JwtBearer),
+        ("client-credentials", {Secret.CLIENT_SECRET: "s"}, ClientCredentials),
+        ("web-server", {}, RefreshToken),
+    ],
+)
+def test_a_row_signs_in_by_its_own_credentials(
+    auth: str, secrets: dict[str, str], kind: type
+) -> None:
+    gateway = gateway_for(Row(auth=auth, username="bot", secrets=secrets))
+    assert isinstance(gateway.login._credentials, kind)
+
+
+@pytest.mark.parametrize(
+    ("auth", "secrets", "says"),
+    [
+        ("jwt", {}, "has no private key"),
+        ("client-credentials", {}, "has no client secret"),
+        ("client-credentials", {Secret.CLIENT_SECRET: "sealed"}, "its key is missing"),
+    ],
+)
+def test_a_row_without_what_it_needs_says_so(auth: str, secrets: dict[str, str], says: str) -> None:
+    with pytest.raises(LoginLost, match=says):
+        gateway_for(Row(auth=auth, username="bot", secrets=secrets))
 
 
 def test_in_production_the_named_loopback_hosts_count_for_nothing(installation: Any) -> None:

@@ -69,7 +69,7 @@ class World:
         }
         self.pia, self.ari, self.ann = (self.people[name] for name in ("pia", "ari", "ann"))
         self.link = Connection.objects.create(
-            name="Packaging org", login_url=f"http://{HOST}", simulated=True
+            name="Packaging org", login_url=f"http://{HOST}", simulated=True, mode="push"
         )
 
     def _gateway(self) -> SalesforceGateway:

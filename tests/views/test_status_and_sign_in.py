@@ -126,6 +126,7 @@ def test_a_real_connection_only_observes_and_every_page_says_so(
     world: World, sign_in: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "SIMULATION", False)
+    Connection.objects.update(mode="observe")
 
     page = sign_in("vic").get("/find/").content.decode()
 

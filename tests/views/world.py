@@ -194,6 +194,7 @@ def make(orgs: int = 60) -> World:
     people = {name: _person(name, *words, now) for name, words in PEOPLE.items()}
     link = Connection.objects.create(
         name="Packaging org", login_url="http://127.0.0.1:9", simulated=True, answered_at=now,
+        mode="push",
         org_id=key_of(1), org_name="Harbor packaging", calls_used=120, calls_limit=15000,
     )  # fmt: skip
     package = Package.objects.create(

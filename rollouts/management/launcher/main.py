@@ -52,6 +52,7 @@ def _run(asked: options.Options, here: places.Places) -> None:
         terminal.say(f"  Forgot the earlier demo ({here.home}).")
     here.make()
     here.keep_secret_key()
+    here.keep_encryption_keys()
     invented = world.settle(here, asked)
     taken = ports.settle(here, ("broker", "simulator"))
     run_clock = clock.anchor(here, asked.speed, clock.wall_now())

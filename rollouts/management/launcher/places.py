@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -49,6 +50,11 @@ class Places:
     def secret_key(self) -> Path:
         """Kept, so that people stay signed in over a restart."""
         return self.home / "secret-key"
+
+    @property
+    def encryption_keys(self) -> Path:
+        """Seals the secrets of connections that somebody adds in the demo."""
+        return self.home / "encryption-keys"
 
     @property
     def world(self) -> Path:
@@ -100,6 +106,12 @@ class Places:
         if self.secret_key.exists() and self.secret_key.read_text(encoding="utf-8").strip():
             return
         write(self.secret_key, secrets.token_urlsafe(64))
+
+    def keep_encryption_keys(self) -> None:
+        """Make the key that seals secrets once; readable by this user only."""
+        if not self.encryption_keys.exists():
+            key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            write(self.encryption_keys, f"1:{key}\n")
 
 
 def write(path: Path, text: str) -> None:

@@ -139,6 +139,7 @@ def environment(
         "PYTHONUNBUFFERED": "1",
         "PUSHBOARD_MODE": "simulation",
         "PUSHBOARD_SECRET_KEY_FILE": str(places.secret_key),
+        "PUSHBOARD_ENCRYPTION_KEYS_FILE": str(places.encryption_keys),
         "PUSHBOARD_BASE_URL": f"http://{LOOPBACK}:{options.port}",
         "PUSHBOARD_DATA_DIR": str(places.home),
         "PUSHBOARD_DEV_ALLOWED_HOSTS": simulated,

@@ -2,9 +2,9 @@
 
 token, userinfo, identity, versions, resources, limits, describe_global, describe:X, query,
 query_more, read:X, create:X, update:X, delete:X, collection:X (the type of its first record),
-unknown. Bulk API 2.0: bulk_create:X, bulk_upload, bulk_close, bulk_abort, bulk_state, bulk_results,
-bulk_delete, bulk_list; for its queries the same words after bulk_query_, without an object. And
-bulk_row:X is no call at all, but one row of a bulk job at its time.
+tree:X, unknown. Bulk API 2.0: bulk_create:X, bulk_upload, bulk_close, bulk_abort, bulk_state,
+bulk_results, bulk_delete, bulk_list; for its queries the same words after bulk_query_, without an
+object. And bulk_row:X is no call at all, but one row of a bulk job at its time.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _PLAIN: Final = (
     (re.compile(r"/services/data/v[\d.]+/query/.+"), "query_more"),
 )
 _SOBJECT: Final = re.compile(r"/services/data/v[\d.]+/sobjects/(\w+)(?:/(\w+))?/?")
+_TREE: Final = re.compile(r"/services/data/v[\d.]+/composite/tree/(\w+)/?", re.IGNORECASE)
 _COLLECTION: Final = re.compile(r"/services/data/v[\d.]+/composite/sobjects/?", re.IGNORECASE)
 
 
@@ -50,6 +51,8 @@ def classify(request: Request, schema: OrgSchema) -> str:
             return kind
     if _COLLECTION.fullmatch(request.path):
         return _with_object("collection", _first_type(request), schema)
+    if match := _TREE.fullmatch(request.path):
+        return _with_object("tree", match[1], schema)
     if match := _BULK.fullmatch(request.path):
         return _bulk(request, match, schema)
     match = _SOBJECT.fullmatch(request.path)

@@ -28,6 +28,7 @@ from enum import StrEnum
 from typing import Final
 
 from .chance import draw
+from .composite import refused_tree
 from .messages import Request, Response
 from .progress import plan_late_call
 from .refusals import Refusal, no_session, quota_spent, something_bad
@@ -203,7 +204,8 @@ def _refused(fault: Fault, work: Work, request: Request) -> Response | None:
         case FaultKind.QUOTA:
             return quota_spent().response()
         case FaultKind.REFUSE:
-            return refusal(fault).response()
+            no = refusal(fault)
+            return refused_tree(request, no) or no.response()
     return None
 
 

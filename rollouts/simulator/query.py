@@ -76,6 +76,14 @@ class Queries:
 
     def table(self, soql: str) -> tuple[list[str], list[list[str]]]:
         """Header and rows as the Bulk APIs put a query's whole answer into CSV. Raises Refusal."""
+        plan, paths = self.check_table(soql)
+        found = self._work.db.execute(plan.ids_sql, plan.ids_values).fetchall()
+        records = self._records(plan, [row[0] for row in found])
+        rows = [[_cell(record, path) for path in paths] for record in records]
+        return [".".join(path) for path in paths], rows
+
+    def check_table(self, soql: str) -> tuple[RecordPlan, list[list[str]]]:
+        """The plan of a bulk query and its columns' paths, in order. Raises Refusal."""
         query = parse_query(soql)
         plan = compile_query(query, self._schema, self._api_number, self._work.now)
         if isinstance(plan, CountPlan) or plan.children or query.offset is not None:
@@ -88,11 +96,7 @@ class Queries:
             for item in query.selected
             if isinstance(item, Selected) and isinstance(item.what, Path)
         ]
-        paths = [[*(name for name, _ in one.trail), one.field.name] for one in columns]
-        found = self._work.db.execute(plan.ids_sql, plan.ids_values).fetchall()
-        records = self._records(plan, [row[0] for row in found])
-        rows = [[_cell(record, path) for path in paths] for record in records]
-        return [".".join(path) for path in paths], rows
+        return plan, [[*(name for name, _ in one.trail), one.field.name] for one in columns]
 
     def _compile(self, soql: str) -> RecordPlan | CountPlan:
         return compile_query(parse_query(soql), self._schema, self._api_number, self._work.now)

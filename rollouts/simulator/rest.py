@@ -8,16 +8,17 @@ from typing import Final
 
 from . import records, usage
 from .bulk.resource import bulk_jobs
+from .columns import columns
+from .composite import composite
 from .describe import basic_information, describe, describe_global
 from .messages import Request, Response, empty_response, json_response
 from .org_schema import OrgSchema
 from .query import Queries, page_size
-from .refusals import Refusal, not_found, not_json
+from .refusals import Refusal, not_found
 from .rest_call import Call
 from .schema import NEWEST_API, OLDEST_API
 from .store import Work
 
-LARGEST_COLLECTION: Final = 200
 LONGEST_URL: Final = 16_384
 
 _VERSION: Final = re.compile(r"/services/data/v(\d\d)\.0(?:/(.*))?", re.DOTALL)
@@ -81,6 +82,8 @@ def _query(call: Call) -> Response:
     soql = call.request.query.get("q", "")
     if not soql.strip():
         raise Refusal(400, "MALFORMED_QUERY", "SOQL query is missing: unexpected token: '<EOF>'")
+    if call.request.query.get("columns", "").lower() == "true":
+        return json_response(200, columns(call.schema, call.api_number, soql))
     size = page_size(call.request.header("Sforce-Query-Options"))
     return json_response(200, queries.run(soql, size))
 
@@ -127,79 +130,11 @@ def _record(call: Call) -> Response:
     return empty_response()
 
 
-def _composite(call: Call) -> Response:
-    if len(call.parts) != 2 or call.parts[1].lower() != "sobjects":  # noqa: PLR2004
-        raise not_found()
-    call.only("POST", "POST")
-    return json_response(200, _collection(call, records.json_object(call.request)))
-
-
-def _collection(call: Call, body: dict[str, object]) -> list[dict[str, object]]:
-    """Create up to 200 records; each reports for itself."""
-    extra = sorted(set(body) - {"allOrNone", "records"})
-    if extra:
-        raise not_json(f'Unrecognized field "{extra[0]}"')
-    together = body.get("allOrNone", False)
-    rows = body.get("records")
-    if not isinstance(together, bool) or not isinstance(rows, list):
-        raise not_json("records must be a list, allOrNone true or false")
-    if len(rows) > LARGEST_COLLECTION:
-        raise Refusal(
-            400,
-            "EXCEEDED_ID_LIMIT",
-            "record limit reached. cannot submit more than 200 records into this call",
-        )
-    call.work.db.execute("SAVEPOINT collection")
-    results = [_collection_row(call, row) for row in rows]
-    if together and not all(result["success"] for result in results):
-        call.work.db.execute("ROLLBACK TO collection")
-        results = [_rolled_back(result) for result in results]
-    call.work.db.execute("RELEASE collection")
-    return results
-
-
-def _collection_row(call: Call, row: object) -> dict[str, object]:
-    attributes = row.get("attributes") if isinstance(row, dict) else None
-    name = attributes.get("type") if isinstance(attributes, dict) else None
-    if not isinstance(row, dict) or not isinstance(name, str):
-        raise Refusal(
-            400,
-            "INVALID_INPUT",
-            "Include an entity name in the Type field in the attributes map of all records.",
-        )
-    sobject = call.schema.find(name)
-    if sobject is None or not sobject.writable:
-        raise Refusal(400, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
-    try:
-        record_id = records.create(call.work, sobject, call.api_number, row)
-    except Refusal as refusal:
-        if refusal.code == "JSON_PARSER_ERROR":
-            raise  # a body that can't be read fails the whole call
-        return {"success": False, "errors": [refusal.record_error()]}
-    return {"id": record_id, "success": True, "errors": []}
-
-
-def _rolled_back(result: dict[str, object]) -> dict[str, object]:
-    if not result["success"]:
-        return result
-    return {
-        "success": False,
-        "errors": [
-            Refusal(
-                400,
-                "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-                "Record rolled back because not all records were valid and the request was using "
-                "AllOrNone header",
-            ).record_error()
-        ],
-    }
-
-
 _RESOURCES: Final[dict[str, Callable[[Call], Response]]] = {
     "": _resources,
     "limits": _limits,
     "query": _query,
     "sobjects": _sobjects,
-    "composite": _composite,
+    "composite": composite,
     "jobs": bulk_jobs,
 }

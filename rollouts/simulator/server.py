@@ -17,6 +17,7 @@ from .messages import Request, Response
 from .simulator import Simulator
 
 LARGEST_BODY: Final = 16 * 1024 * 1024
+_LONGEST_LINE: Final = 1_024
 _GRACE_SECONDS: Final = 5.0
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _any  # noqa: N815
 
     def _body(self) -> bytes | None:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._chunks()
         length = self.headers.get("Content-Length", "0")
         if self.headers.get("Transfer-Encoding") or not length.isdecimal():
             self._send(Response(411), last=True)
@@ -126,6 +129,27 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Response(413), last=True)
             return None
         return self.rfile.read(int(length))
+
+    def _chunks(self) -> bytes | None:
+        """A body in chunks (RFC 9112, section 7.1), as jsforce uploads its CSV."""
+        body = bytearray()
+        while True:
+            line = self.rfile.readline(_LONGEST_LINE)
+            size = line.partition(b";")[0].strip()
+            if not line.endswith(b"\n") or not size or set(size) - set(b"0123456789abcdefABCDEF"):
+                self._send(Response(400), last=True)
+                return None
+            length = int(size, 16)
+            if len(body) + length > LARGEST_BODY:
+                self._send(Response(413), last=True)
+                return None
+            if not length:
+                break
+            body += self.rfile.read(length)
+            self.rfile.readline(_LONGEST_LINE)
+        while self.rfile.readline(_LONGEST_LINE).strip():
+            pass  # trailers say nothing to us
+        return bytes(body)
 
     def _send(self, response: Response, *, last: bool = False) -> None:
         """Headers and body in one write: two would wait for a delayed acknowledgement."""

@@ -15,14 +15,12 @@ from rollouts.simulator import records
 from rollouts.simulator.messages import Response, empty_response, json_response
 from rollouts.simulator.refusals import Refusal, not_found, not_json, wrong_method
 from rollouts.simulator.rest_call import Call
-from rollouts.simulator.times import field_text
-from rollouts.simulator.world import user_id
 
 from . import csvs, engine, jobs
 from .jobs import Job, bad_state
+from .shown import figures, listed, refuse_move, shown
 
 SINCE: Final = 41
-_LISTED: Final = 1_000
 _CSV: Final = "text/csv"
 _KNOWN: Final = {
     "object",
@@ -47,7 +45,7 @@ def ingest(call: Call) -> Response:
             if call.method == "POST":
                 return _create(call)
             call.only("GET", "GET, POST")
-            return _list(call)
+            return listed(call, "ingest")
         case (job_id,):
             return _job(call, jobs.find(call.work, job_id, "ingest"))
         case (job_id, last):
@@ -70,7 +68,7 @@ def _create(call: Call) -> Response:
         operation=_operation(body),
         **format_of(body, _KNOWN),
     )
-    return json_response(200, {**_shown(call, job), "contentUrl": _content_url(job)})
+    return json_response(200, {**shown(call, job), "contentUrl": _content_url(job)})
 
 
 def _object(call: Call, body: Mapping[str, object]) -> str:
@@ -139,7 +137,10 @@ def _upload(call: Call, job: Job) -> Response:
 def _job(call: Call, job: Job) -> Response:
     match call.method:
         case "GET":
-            return json_response(200, {**_shown(call, job), **_figures(call, job)})
+            told = {**shown(call, job), **figures(call, job)}
+            if job.state == "Open":
+                told["contentUrl"] = _content_url(job)
+            return json_response(200, told)
         case "PATCH":
             return _move(call, job)
         case "DELETE":
@@ -156,26 +157,13 @@ def _move(call: Call, job: Job) -> Response:
         raise not_json(f"Cannot deserialize JobStateEnum from {state}")
     open_for = ("Open",) if state == "UploadComplete" else ("Open", "UploadComplete", "InProgress")
     if job.state not in open_for:
-        verb = "Closing" if state == "UploadComplete" else "Aborting"
-        stands = {"JobComplete": "Completed", "UploadComplete": "Closed"}.get(job.state, job.state)
-        raise bad_state(f"{verb} already {stands} Job not allowed")
+        refuse_move(job, "Closing" if state == "UploadComplete" else "Aborting")
     jobs.set_state(call.work, job, str(state))
     if state == "UploadComplete":
         # What a job without data comes to isn't documented; here it completes with no records.
         uploads = jobs.batches(call.work, job) or [jobs.add_batch(call.work, job)]
         engine.submit(call.work, uploads[0])
-    return json_response(200, _shown(call, jobs.find(call.work, job.id, "ingest")))
-
-
-def _list(call: Call) -> Response:
-    start = call.request.query.get("queryLocator", "0")
-    first = int(start) if start.isascii() and start.isdecimal() else 0
-    wanted = call.request.query.get("jobType", "V2Ingest") == "V2Ingest"
-    found = jobs.listed(call.work, "ingest", first, _LISTED + 1) if wanted else []
-    more = len(found) > _LISTED
-    following = f"{call.base}/jobs/ingest?queryLocator={first + _LISTED}" if more else None
-    shown = [{**_shown(call, job), "jobType": "V2Ingest"} for job in found[:_LISTED]]
-    return json_response(200, {"done": not more, "records": shown, "nextRecordsUrl": following})
+    return json_response(200, shown(call, jobs.find(call.work, job.id, "ingest")))
 
 
 def _results(call: Call, job: Job, name: str) -> Response:
@@ -219,39 +207,3 @@ def _results(call: Call, job: Job, name: str) -> Response:
 
 def _content_url(job: Job) -> str:
     return f"services/data/v{job.api}/jobs/ingest/{job.id}/batches"
-
-
-def _shown(call: Call, job: Job) -> dict[str, object]:
-    return {
-        "id": job.id,
-        "operation": job.operation,
-        "object": job.object,
-        "createdById": user_id(call.work),
-        "createdDate": field_text(job.created),
-        "systemModstamp": field_text(job.modstamp),
-        "state": job.state,
-        "concurrencyMode": "Parallel",
-        "contentType": "CSV",
-        "apiVersion": float(job.api),
-        "lineEnding": job.line_ending,
-        "columnDelimiter": job.delimiter,
-    }
-
-
-def _figures(call: Call, job: Job) -> dict[str, object]:
-    come = jobs.progress(call.work, job)
-    figures: dict[str, object] = {
-        "jobType": "V2Ingest",
-        "numberRecordsProcessed": come.processed,
-        "numberRecordsFailed": come.failed,
-        "retries": 0,
-        "totalProcessingTime": come.milliseconds,
-        "apiActiveProcessingTime": come.milliseconds,
-        "apexProcessingTime": 0,
-        "isPkChunkingSupported": False,
-    }
-    if job.state == "Open":
-        figures["contentUrl"] = _content_url(job)
-    if job.error is not None:
-        figures["errorMessage"] = job.error
-    return figures

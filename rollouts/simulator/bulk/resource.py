@@ -7,6 +7,7 @@ from rollouts.simulator.refusals import not_found
 from rollouts.simulator.rest_call import Call
 
 from .ingest import ingest
+from .query import query
 
 
 def bulk_jobs(call: Call) -> Response:
@@ -14,4 +15,6 @@ def bulk_jobs(call: Call) -> Response:
     match call.parts[1].lower() if len(call.parts) > 1 else "":
         case "ingest":
             return ingest(call)
+        case "query":
+            return query(call)
     raise not_found()

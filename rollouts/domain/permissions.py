@@ -27,6 +27,7 @@ class Permission(StrEnum):
     PLAN = "plan"
     FREEZE = "freeze"
     SYNC = "sync"
+    LET_SYNC_THROUGH = "let_sync_through"
     APPROVE = "approve"
     SEND_BACK = "send_back"
     RESUME = "resume"
@@ -53,6 +54,7 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.PLAN: frozenset({Role.PLANNER}),
     Permission.FREEZE: frozenset({Role.PLANNER}),
     Permission.SYNC: frozenset({Role.PLANNER}),
+    Permission.LET_SYNC_THROUGH: frozenset({Role.APPROVER}),
     Permission.APPROVE: frozenset({Role.APPROVER}),
     Permission.SEND_BACK: frozenset({Role.APPROVER}),
     Permission.RESUME: frozenset({Role.APPROVER}),

@@ -6,7 +6,15 @@ from rollouts.models.catalog import Package, PackageVersion
 from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
 from rollouts.models.event import SYSTEM, ChainHead, Event
-from rollouts.models.orgs import Exclusion, Installation, Org, Since, SyncRun, VersionChange
+from rollouts.models.orgs import (
+    Exclusion,
+    Installation,
+    Org,
+    Since,
+    SyncLeave,
+    SyncRun,
+    VersionChange,
+)
 from rollouts.models.people import Person, RoleGrant
 from rollouts.models.platform import PlatformAnswer, SelfTestRequest
 from rollouts.models.push import Attempt, Batch, PushError, RemoteCall
@@ -45,6 +53,7 @@ __all__ = [
     "SelfTestRequest",
     "Since",
     "Stranger",
+    "SyncLeave",
     "SyncRun",
     "Target",
     "VersionChange",

@@ -137,9 +137,27 @@ class SyncRun(models.Model):
     would_retire = models.IntegerField(
         null=True, blank=True, help_text="so many orgs were missing that it was refused"
     )
+    missing = models.JSONField(default=list, blank=True, help_text="some of the orgs not listed")
 
     class Meta:
         get_latest_by = "read_at"
 
     def __str__(self) -> str:
         return f"sync of {self.package_id} at {self.read_at}"
+
+
+class SyncLeave(models.Model):
+    """A person's word that a refused reading was right; used by the next full one, once."""
+
+    run = models.OneToOneField(SyncRun, on_delete=models.CASCADE, related_name="leave")
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="+")
+    orgs = models.IntegerField(help_text="how many retirements the person saw")
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    at = models.DateTimeField()
+    used_by = models.ForeignKey(
+        SyncRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.orgs} orgs of {self.package_id} may go, says {self.by}"

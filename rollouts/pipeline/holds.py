@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Rollout, SyncRun
-from rollouts.pipeline import clock
+from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Package, Rollout, SyncRun
+from rollouts.pipeline import clock, letting
 
 # Real seconds. The watcher looks every few ticks; a sync comes every quarter of an hour.
 WATCHER_SILENT = 60.0
@@ -47,6 +47,7 @@ def on_rollout(rollout: Rollout, now: datetime) -> list[str]:
     if latest is None or now - latest.read_at > max(SYNC_OLD, clock.wire(3600)):
         reasons.append("org data is too old; the next good sync lifts it")
     reasons += on_connection(package.connection)
+    reasons += on_package(package)
     if _few_calls_left(package.connection):
         reasons.append("the day's API calls are nearly used up; it lifts itself as they return")
     return reasons
@@ -59,6 +60,15 @@ def on_connection(link: Connection) -> list[str]:
     if not link.pushes:
         return [f"“{link.name}” only observes; an admin turns push mode on"]
     return []
+
+
+def on_package(package: Package) -> list[str]:
+    """List what a suspicious reading of the package's subscribers keeps from starting."""
+    run = letting.refused(package)
+    if run is None:
+        return []
+    what = f"a full reading of {package.name} would have retired {run.would_retire} orgs"
+    return [f"{what}; an approver lets it through, or the next full reading lifts it"]
 
 
 def _few_calls_left(link: Connection) -> bool:

@@ -50,8 +50,8 @@ def _look_after(rollout: Rollout) -> None:
         batches.advance(rollout, gateway)
 
 
-def sync_all(*, full: bool = True) -> None:
-    """Read every connection's packages and subscribers."""
+def sync_all(*, full: bool | None = None) -> None:
+    """Read every connection's packages and subscribers; see `sync.sync` for ``full``."""
     with leased("sync", clock.now()) as mine:
         if not mine:
             return

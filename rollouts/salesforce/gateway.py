@@ -163,6 +163,9 @@ class Gateway(Protocol):
     def versions(self, package_id: str) -> list[SfVersion]:
         """Read every version of a package."""
 
+    def catalog(self) -> tuple[list[SfPackage], list[SfVersion]]:
+        """Read every version of every package, and so each package that has one, in one query."""
+
     def subscribers(
         self, package_id: str, *, since: datetime | None = None
     ) -> Iterator[Sequence[SfSubscriber]]:

@@ -7,6 +7,7 @@ what was asked for, since Salesforce is known to answer rows that nobody asked a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import requests
@@ -28,12 +29,12 @@ from rollouts.salesforce.gateway import (
     SfVersion,
 )
 from rollouts.salesforce.outcomes import Kind, of_answer, of_nonsense
+from rollouts.salesforce.overlap import overlapped
 from rollouts.salesforce.probe import Probe
 from rollouts.salesforce.soql import Condition, Query, Thing, at_least, equals, not_in
 
 JOBS_AT_ONCE = 200
 _REQUEST_PATH = "sobjects/PackagePushRequest/"
-_INTERNAL_CATEGORIES = frozenset({"Application", "Module"})
 _ENDS = tuple(sorted(status.value for status in SF_ENDS))
 
 _PACKAGES = Query(Thing.PACKAGE, ("Id", "Name", "NamespacePrefix", "PackageCategory"))
@@ -49,6 +50,15 @@ _VERSIONS = Query(
         "BuildNumber",
         "ReleaseState",
         "IsDeprecated",
+    ),
+)
+_CATALOG = replace(
+    _VERSIONS,
+    fields=(
+        *_VERSIONS.fields,
+        "MetadataPackage.Name",
+        "MetadataPackage.NamespacePrefix",
+        "MetadataPackage.PackageCategory",
     ),
 )
 _SUBSCRIBERS = Query(
@@ -149,11 +159,7 @@ class SalesforceGateway(Probe):
     def packages(self) -> list[SfPackage]:
         """Read every package of this org."""
         found = self._all("read the packages", _PACKAGES)
-        return [
-            rows.package(row)
-            for row in found
-            if row.get("PackageCategory") not in _INTERNAL_CATEGORIES
-        ]
+        return [rows.package(row) for row in found if not rows.is_internal(row)]
 
     def versions(self, package_id: str) -> list[SfVersion]:
         """Read every version of a package."""
@@ -163,18 +169,36 @@ class SalesforceGateway(Probe):
         )
         return [one for one in map(rows.version, found) if one.package_id == package.text]
 
+    def catalog(self) -> tuple[list[SfPackage], list[SfVersion]]:
+        """Read every version of every package, and so each package that has one, in one query."""
+        found = self._all("read the packages' versions", _CATALOG)
+        packages: dict[str, SfPackage] = {}
+        versions = []
+        for row in found:
+            package = rows.package_of(row)
+            if package is not None:
+                packages[package.id] = package
+                versions.append(rows.version(row))
+        return list(packages.values()), versions
+
     def subscribers(
         self, package_id: str, *, since: datetime | None = None
     ) -> Iterator[Sequence[SfSubscriber]]:
-        """Read the installations of one package page by page; ``since`` for the changed ones."""
+        """Read the installations of one package page by page; ``since`` for the changed ones.
+
+        A page is turned into values while the next one is on its way.
+        """
         package = soql.sf_id(package_id, PACKAGE)
         scope = [equals("MetadataPackageId", package)]
         if since is not None:
             # Rounded down: reading a row twice does no harm, missing one does.
             scope.append(at_least("SystemModstamp", since.replace(microsecond=0)))
-        for found in self._subscriber_pages(scope):
+
+        def values(found: Sequence[rows.Row]) -> Sequence[SfSubscriber]:
             page = [rows.subscriber(row) for row in found]
-            yield [one for one in page if one.package_id == package.text]
+            return [one for one in page if one.package_id == package.text]
+
+        yield from overlapped(values, self._subscriber_pages(scope))
 
     def _subscriber_pages(self, scope: Sequence[Condition]) -> Iterator[Sequence[rows.Row]]:
         """Read all at once or, if that is too much for Salesforce, instance by instance.

@@ -34,6 +34,7 @@ _STATUS = {status.value.lower(): status for status in SfStatus} | {
     "in progress": SfStatus.IN_PROGRESS,
     "cancelled": SfStatus.CANCELED,
 }
+_INTERNAL_CATEGORIES = frozenset({"Application", "Module"})
 # Refusals of one row that a later try may not meet.
 _AGAIN = frozenset(
     {
@@ -171,6 +172,21 @@ def package(row: Row) -> SfPackage:
         namespace=text(row, "NamespacePrefix"),
         generation=2 if text(row, "PackageCategory") == "Package2" else 1,
     )
+
+
+def is_internal(row: Row) -> bool:
+    """Say whether a MetadataPackage row is one of Salesforce's own bookkeeping."""
+    return row.get("PackageCategory") in _INTERNAL_CATEGORIES
+
+
+def package_of(row: Row) -> SfPackage | None:
+    """Read the package that a version's row carries, or None for Salesforce's own bookkeeping."""
+    parent = row.get("MetadataPackage")
+    if not isinstance(parent, dict):
+        raise _unknown("a version's package", parent)
+    if is_internal(parent):
+        return None
+    return package({**parent, "Id": row.get("MetadataPackageId")})
 
 
 def version(row: Row) -> SfVersion:

@@ -96,7 +96,7 @@ class World:
     # -- Salesforce
 
     def sync(self) -> None:
-        tick.sync_all()
+        tick.sync_all(full=True)
         own = Org.objects.filter(name__startswith="Harborline").values_list("key", flat=True)
         own_orgs.mark(list(own), now=self.clock())
         self._synced = self.clock()

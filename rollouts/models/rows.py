@@ -1,0 +1,90 @@
+"""Many rows in one statement, without an object for each: for syncs of tens of thousands.
+
+`bulk_create` makes an object and prepares each field of each row, which costs more than the
+database's own work. Here values go as they are, in columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection, models
+
+# Bounds what one statement holds in memory.
+_AT_ONCE = 5_000
+
+
+def insert_rows(
+    model: type[models.Model],
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    same: Mapping[str, Any] | None = None,
+) -> None:
+    """Insert rows; in the caller's transaction.
+
+    Args:
+        model: whose table; the database sets its key.
+        names: the fields that ``rows`` bring, in their order. Each value is text, a number, a
+            truth or None, as the column holds it; keys for foreign fields.
+        rows: one sequence of values for each row.
+        same: fields that have one value in all rows; any kind of value.
+
+    Fields that are named in neither get their default.
+    """
+    if not rows:
+        return
+    filled = dict(same or {})
+    for field in model._meta.concrete_fields:  # noqa: SLF001 - its public name
+        if not field.primary_key and field.name not in names and field.name not in filled:
+            filled[field.name] = field.get_default()
+    columns = [_field(model, name) for name in (*names, *filled)]
+    constant = [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(columns[len(names) :], filled.values(), strict=True)
+    ]
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)  # noqa: SLF001 - its public name
+    into = f"{table} ({', '.join(quote(str(field.column)) for field in columns)})"
+    write = _in_columns if connection.vendor == "postgresql" else _in_rows
+    for start in range(0, len(rows), _AT_ONCE):
+        write(into, columns[: len(names)], rows[start : start + _AT_ONCE], constant)
+
+
+def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    field = model._meta.get_field(name)  # noqa: SLF001 - its public name
+    if not isinstance(field, models.Field):
+        raise TypeError(f"{name} is no column of {model.__name__}")
+    return field
+
+
+# The text of both statements is made of names from our own models; values are always parameters.
+def _in_columns(
+    into: str,
+    fields: Sequence[models.Field[Any, Any]],
+    rows: Sequence[Sequence[Any]],
+    constant: Sequence[Any],
+) -> None:
+    kinds = [field.db_type(connection) for field in fields]
+    names = [f"c{number}" for number in range(len(fields))]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    chosen = ", ".join([*names, *("%s" for _ in constant)])
+    sql = f"INSERT INTO {into} SELECT {chosen} FROM UNNEST({arrays}) AS t({', '.join(names)})"  # noqa: S608 - our own names
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*constant, *columns])
+
+
+def _in_rows(
+    into: str,
+    fields: Sequence[models.Field[Any, Any]],
+    rows: Sequence[Sequence[Any]],
+    constant: Sequence[Any],
+) -> None:
+    places = ", ".join(["%s"] * (len(fields) + len(constant)))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {into} VALUES ({places})",  # noqa: S608 - our own names
+            [(*row, *constant) for row in rows],
+        )

@@ -21,7 +21,7 @@ from rollouts.salesforce.connect import forget_gateway, gateway_for, hosts_allow
 from rollouts.salesforce.errors import SalesforceError
 from rollouts.salesforce.gateway import Budget, Identity, SfPackage
 from rollouts.salesforce.live import SalesforceGateway
-from rollouts.salesforce.probe import Shown
+from rollouts.salesforce.values import Shown
 
 T = TypeVar("T")
 

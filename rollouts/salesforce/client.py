@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,15 +19,21 @@ from rollouts.domain.connecting import Writes
 from rollouts.domain.ids import REQUEST
 from rollouts.salesforce import rows
 from rollouts.salesforce.auth import Access, Login
-from rollouts.salesforce.errors import TryAgain, WritesRefused
+from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain, WritesRefused
 from rollouts.salesforce.outcomes import Kind, of_answer, of_distrust, of_nonsense, of_silence
+from rollouts.salesforce.queries import api_number
 from rollouts.salesforce.soql import Query, Value, chunked, sf_id
-from rollouts.salesforce.transport import Transport
+from rollouts.salesforce.transport import NotOurs, Transport, kind_of
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
 _EXPIRED = 401
+# Real seconds for which a low allowance is believed without asking again.
+_BUDGET_STAYS = 60.0
+# Calls kept back so that everything armed can still be canceled and read back.
+CALLS_RESERVE = 50
+BUDGET_RESERVED = "BUDGET_RESERVED"
 
 
 class Client:
@@ -40,6 +47,7 @@ class Client:
         name: the connection's name, for sentences.
         writes: what may be written, asked anew before each write, so that push mode turned off in
             another process holds here at once; ``writes_allowed`` for good when not given.
+        reserve: API calls of the day that only stopping may use.
     """
 
     def __init__(
@@ -51,11 +59,14 @@ class Client:
         writes_allowed: bool,
         name: str,
         writes: Callable[[], Writes] | None = None,
+        reserve: int = CALLS_RESERVE,
     ) -> None:
         self._writes = writes or (lambda: Writes.ALL if writes_allowed else Writes.NONE)
         self.name = name
         self.login = login
         self.transport = transport
+        self.api = api_number(api_version)
+        self.reserve = reserve
         self._api_version = api_version
         self._mine = threading.local()
 
@@ -76,6 +87,7 @@ class Client:
 
         Raises:
             WritesRefused: this connection only observes; nothing was sent.
+            TryAgain: too few API calls are left; what is left is for stopping.
             SalesforceError: any other outcome but "done".
         """
         allowed = self._writes()
@@ -84,7 +96,28 @@ class Client:
                 f"{self.name} only observes, so Pushboard did not {what}. Nothing was sent.",
                 code="OBSERVE_MODE",
             )
+        if not stops:
+            self._spare(what)
         return self._ask(Kind.WRITE, what, call)
+
+    def _spare(self, what: str) -> None:
+        """Keep the last calls of the day for stopping and for reading that it stopped."""
+        meter = self.transport.meter
+        if meter.seen_ago() > _BUDGET_STAYS and self._short():
+            # The allowance rolls: what was read minutes ago may long be free again.
+            # Also a refusal tells it, in its header.
+            with suppress(Refused):
+                self._ask(Kind.READ, "read the API allowance", lambda sf: sf.limits())
+        if self._short():
+            raise TryAgain(
+                f"{self.name} has {meter.budget.left if meter.budget else 0} API calls left today, "
+                f"and the last {self.reserve} are kept for canceling, so Pushboard did not {what}.",
+                code=BUDGET_RESERVED,
+            )
+
+    def _short(self) -> bool:
+        budget = self.transport.meter.budget
+        return budget is not None and budget.left < self.reserve
 
     def _ask(self, kind: Kind, what: str, call: Callable[[Salesforce], object]) -> object:
         """Make one call, and make it once more if the session had expired.
@@ -101,14 +134,8 @@ class Client:
             except Answered as answered:
                 if answered.status != _EXPIRED:
                     raise of_answer(kind, what, answered.status, answered.content) from None
-            except requests.JSONDecodeError:
-                raise of_nonsense(kind, what) from None
-            except requests.exceptions.SSLError:
-                raise of_distrust(what) from None
-            except requests.ConnectTimeout:
-                raise of_silence(kind, what, left=False) from None
-            except requests.RequestException:
-                raise of_silence(kind, what, left=self.transport.left) from None
+            except requests.RequestException as trouble:
+                raise self._without_answer(kind, what, trouble) from None
             except (ValueError, TypeError, RecursionError):
                 # What the library makes of an answer that is JSON, but not of the expected shape.
                 raise of_nonsense(kind, what) from None
@@ -116,6 +143,18 @@ class Client:
                 raise self.login.give_up(access)
             access = self.login.renew(access)
         raise AssertionError("the second round always ends")
+
+    def _without_answer(
+        self, kind: Kind, what: str, trouble: requests.RequestException
+    ) -> SalesforceError:
+        match trouble:
+            case requests.JSONDecodeError() | NotOurs():
+                return of_nonsense(kind, what)
+            case requests.exceptions.SSLError():
+                return of_distrust(what)
+            case requests.ConnectTimeout():
+                return of_silence(kind, what, left=False)
+        return of_silence(kind, what, left=self.transport.left)
 
     def _library(self, access: Access) -> Salesforce:
         """Return simple-salesforce for this thread and this token."""
@@ -133,6 +172,44 @@ class Client:
             )
             mine = self._mine.library = (access, library)
         return mine[1]
+
+    def _send(
+        self,
+        what: str,
+        path: str,
+        *,
+        method: str = "GET",
+        data: str | None = None,
+        takes: str = "text/csv",
+    ) -> str:
+        """Make a call that sends or answers plain text, and return the text.
+
+        ``path`` is below the API version's address, or the instance's when it begins with a slash.
+        Raises as `_write` and `_ask` do.
+        """
+
+        def call(library: Salesforce) -> object:
+            from simple_salesforce.util import call_salesforce
+
+            headers = {"Authorization": f"Bearer {library.session_id}", "Accept": takes}
+            if data is not None:
+                headers["Content-Type"] = "text/csv; charset=UTF-8"
+            base = library.base_url
+            answer = call_salesforce(
+                f"https://{library.sf_instance}{path}" if path[0] == "/" else base + path,
+                method,
+                library.session,
+                headers,
+                data=None if data is None else data.encode(),
+            )
+            if answer.content and kind_of(answer) != takes:
+                raise NotOurs
+            answer.encoding = "utf-8"
+            return answer.text
+
+        if method == "GET":
+            return str(self._ask(Kind.READ, what, call))
+        return str(self._write(what, call))
 
     def _pages(self, what: str, query: Query) -> Iterator[Sequence[rows.Row]]:
         """Read a query page by page.

@@ -14,6 +14,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from rollouts.salesforce.values import (
+    Capabilities,
+    SfBulk,
+    SfLicence,
+    SfLmaPackage,
+    SfLmaVersion,
+)
+
 
 class SfStatus(StrEnum):
     """Status of a push request or a push job, in Salesforce's own spelling."""
@@ -65,7 +73,11 @@ class SfVersion:
 
 @dataclass(frozen=True, slots=True)
 class SfSubscriber:
-    """One PackageSubscriber row: a package installed in an org. ``parent`` may be ""."""
+    """One PackageSubscriber row: a package installed in an org. ``parent`` may be "".
+
+    ``may_block`` is whether its owner was allowed to block pushes. Before API version 60.0
+    nobody can read who blocks them; ``blocking_known`` is False then.
+    """
 
     org: str
     org_name: str
@@ -78,6 +90,8 @@ class SfSubscriber:
     installed: bool
     blocked: bool
     modified: datetime
+    may_block: bool = False
+    blocking_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +171,12 @@ class Gateway(Protocol):
     def budget(self) -> Budget | None:
         """Return the API budget last seen, or None before the first answer."""
 
+    def daily_calls(self) -> Budget | None:
+        """Read the API calls used and allowed in 24 hours; None where the org does not tell."""
+
+    def capabilities(self) -> Capabilities:
+        """Read which objects and API versions this user sees, and how the org spells statuses."""
+
     def packages(self) -> list[SfPackage]:
         """Read every package of this org."""
 
@@ -198,11 +218,54 @@ class Gateway(Protocol):
     def errors(self, request_ids: Sequence[str]) -> list[SfError]:
         """Read every push error of these requests."""
 
+    def licences(self, *, since: datetime | None = None) -> Iterator[Sequence[SfLicence]]:
+        """Read the licences of every package page by page; ``since`` for the changed ones."""
+
+    def lma_packages(self) -> list[SfLmaPackage]:
+        """Read the packages that the License Management App knows."""
+
+    def lma_versions(self) -> list[SfLmaVersion]:
+        """Read the versions that the License Management App knows, with their release dates."""
+
     def create_request(self, version_id: str, start: datetime) -> str:
         """Create a push request (status Created; it does nothing yet) and return its id."""
 
     def add_jobs(self, request_id: str, orgs: Sequence[str]) -> Added:
         """Add up to 200 orgs to a Created request, each row for itself."""
+
+    def bulk_open(self) -> str:
+        """Open an ingest job for push jobs and return its id; store it before the upload.
+
+        An open job without data does nothing, ever: after an unknown outcome open another.
+        """
+
+    def bulk_upload(self, bulk_id: str, request_id: str, orgs: Sequence[str]) -> None:
+        """Give an open ingest job its orgs, any number; none is added before it is closed.
+
+        After an unknown outcome abort this job, read it back as ended and open another.
+        """
+
+    def bulk_close(self, bulk_id: str) -> None:
+        """Let Salesforce add the uploaded orgs, each row for itself. Safe to say twice for one id.
+
+        Nothing of the request may count as complete before `bulk_state` says that the job ended.
+        """
+
+    def bulk_state(self, bulk_id: str) -> SfBulk:
+        """Read an ingest job's state and figures."""
+
+    def bulk_rows(self, bulk: SfBulk) -> Added:
+        """Read what became of each row of an ended job: all three result lists.
+
+        Rows that were never tried are in ``again``. Raises Unknown when the lists and the job's
+        figures don't agree: then the request's jobs decide.
+        """
+
+    def bulk_abort(self, bulk_id: str) -> None:
+        """End an ingest job; no error when it has ended. What was added until then stays."""
+
+    def bulk_jobs(self) -> list[SfBulk]:
+        """Read the ingest jobs for push jobs that have not ended, whoever opened them."""
 
     def arm(self, request_id: str) -> None:
         """Set a Created request to Pending. Safe to say twice for the same id."""

@@ -6,14 +6,14 @@ what was asked for, since Salesforce is known to answer rows that nobody asked a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import requests
 
 from rollouts.domain.ids import ORG, PACKAGE, REQUEST, SHORT, VERSION, long_id
-from rollouts.salesforce import rows, soql
+from rollouts.salesforce import adding, rows, soql
+from rollouts.salesforce.bulk import BulkCalls
 from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain
 from rollouts.salesforce.gateway import (
     SF_ENDS,
@@ -28,99 +28,31 @@ from rollouts.salesforce.gateway import (
     SfSubscriber,
     SfVersion,
 )
+from rollouts.salesforce.licences import LicenceCalls
 from rollouts.salesforce.outcomes import Kind, of_answer, of_nonsense
 from rollouts.salesforce.overlap import overlapped
-from rollouts.salesforce.probe import Probe
+from rollouts.salesforce.proof import ProofCalls
+from rollouts.salesforce.queries import (
+    CATALOG,
+    COUNTS,
+    ENDS,
+    ERRORS,
+    INSTANCES,
+    JOBS,
+    PACKAGES,
+    REQUESTS,
+    SUBSCRIBERS,
+    VERSIONS,
+    at_version,
+)
 from rollouts.salesforce.soql import Condition, Query, Thing, at_least, equals, not_in
 
 JOBS_AT_ONCE = 200
 _REQUEST_PATH = "sobjects/PackagePushRequest/"
-_ENDS = tuple(sorted(status.value for status in SF_ENDS))
-
-_PACKAGES = Query(Thing.PACKAGE, ("Id", "Name", "NamespacePrefix", "PackageCategory"))
-_VERSIONS = Query(
-    Thing.VERSION,
-    (
-        "Id",
-        "MetadataPackageId",
-        "Name",
-        "MajorVersion",
-        "MinorVersion",
-        "PatchVersion",
-        "BuildNumber",
-        "ReleaseState",
-        "IsDeprecated",
-    ),
-)
-_CATALOG = replace(
-    _VERSIONS,
-    fields=(
-        *_VERSIONS.fields,
-        "MetadataPackage.Name",
-        "MetadataPackage.NamespacePrefix",
-        "MetadataPackage.PackageCategory",
-    ),
-)
-_SUBSCRIBERS = Query(
-    Thing.SUBSCRIBER,
-    (
-        "OrgKey",
-        "OrgName",
-        "OrgStatus",
-        "OrgType",
-        "InstanceName",
-        "ParentOrg",
-        "MetadataPackageId",
-        "MetadataPackageVersionId",
-        "InstalledStatus",
-        "CustomUpgradeType",
-        "HasRestrictionEnabled",
-        "SystemModstamp",
-    ),
-)
-_INSTANCES = Query(Thing.SUBSCRIBER, ("InstanceName",), group_by=("InstanceName",), count=True)
-_REQUESTS = Query(
-    Thing.REQUEST,
-    (
-        "Id",
-        "PackageVersionId",
-        "PackageVersion.MetadataPackageId",
-        "Status",
-        "ScheduledStartTime",
-    ),
-)
-_JOBS = Query(
-    Thing.JOB,
-    (
-        "Id",
-        "PackagePushRequestId",
-        "SubscriberOrganizationKey",
-        "Status",
-        "StartTime",
-        "EndTime",
-    ),
-)
-_COUNTS = Query(
-    Thing.JOB,
-    ("PackagePushRequestId", "Status"),
-    group_by=("PackagePushRequestId", "Status"),
-    count=True,
-)
-_ERRORS = Query(
-    Thing.ERROR,
-    (
-        "Id",
-        "PackagePushJobId",
-        "ErrorSeverity",
-        "ErrorType",
-        "ErrorTitle",
-        "ErrorMessage",
-        "ErrorDetails",
-    ),
-)
+_RESTRICTED_PICKLIST = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
 
 
-class SalesforceGateway(Probe):
+class SalesforceGateway(BulkCalls, LicenceCalls, ProofCalls):
     """`gateway.Gateway` over the network. Safe between threads.
 
     Ids and instants that are not well-formed raise BadId or BadQuery (both ValueErrors) before
@@ -158,20 +90,20 @@ class SalesforceGateway(Probe):
 
     def packages(self) -> list[SfPackage]:
         """Read every package of this org."""
-        found = self._all("read the packages", _PACKAGES)
+        found = self._all("read the packages", PACKAGES)
         return [rows.package(row) for row in found if not rows.is_internal(row)]
 
     def versions(self, package_id: str) -> list[SfVersion]:
         """Read every version of a package."""
         package = soql.sf_id(package_id, PACKAGE)
         found = self._all(
-            "read the package's versions", _VERSIONS.also(equals("MetadataPackageId", package))
+            "read the package's versions", VERSIONS.also(equals("MetadataPackageId", package))
         )
         return [one for one in map(rows.version, found) if one.package_id == package.text]
 
     def catalog(self) -> tuple[list[SfPackage], list[SfVersion]]:
         """Read every version of every package, and so each package that has one, in one query."""
-        found = self._all("read the packages' versions", _CATALOG)
+        found = self._all("read the packages' versions", CATALOG)
         packages: dict[str, SfPackage] = {}
         versions = []
         for row in found:
@@ -207,9 +139,10 @@ class SalesforceGateway(Probe):
         a large package times out.
         """
         what = "read the subscribers"
+        query = at_version(SUBSCRIBERS, self.api)
         began = False
         try:
-            for found in self._pages(what, _SUBSCRIBERS.also(*scope)):
+            for found in self._pages(what, query.also(*scope)):
                 began = True
                 yield found
         except TryAgain as problem:
@@ -217,16 +150,14 @@ class SalesforceGateway(Probe):
                 raise
         else:
             return
-        for row in self._all("read the subscribers' instances", _INSTANCES.also(*scope)):
+        for row in self._all("read the subscribers' instances", INSTANCES.also(*scope)):
             instance = rows.text(row, "InstanceName") or None
-            yield from self._pages(
-                what, _SUBSCRIBERS.also(*scope, equals("InstanceName", instance))
-            )
+            yield from self._pages(what, query.also(*scope, equals("InstanceName", instance)))
 
     def installed(self, package_id: str, orgs: Sequence[str]) -> list[SfSubscriber]:
         """Read the installations of one package in these orgs (about 460 to a call)."""
         package = soql.sf_id(package_id, PACKAGE)
-        query = _SUBSCRIBERS.also(equals("MetadataPackageId", package))
+        query = at_version(SUBSCRIBERS, self.api).also(equals("MetadataPackageId", package))
         found = self._chunks("read the orgs", query, "OrgKey", [soql.org_key(org) for org in orgs])
         # Salesforce's known bug W-6129024: such a query can return orgs outside its list.
         asked = {long_id(org) for org in orgs}
@@ -242,73 +173,75 @@ class SalesforceGateway(Probe):
 
     def requests(self, request_ids: Sequence[str]) -> list[SfRequest]:
         """Read push requests by id (about 410 to a call)."""
-        found = self._by_request("read the push requests", _REQUESTS, "Id", request_ids)
+        found = self._by_request("read the push requests", REQUESTS, "Id", request_ids)
         asked = {long_id(one) for one in request_ids}
-        return [one for one in map(rows.request, found) if one.id in asked]
+        return [one for one in self._requests(found) if one.id in asked]
 
     def requests_starting(self, version_id: str, start: datetime) -> list[SfRequest]:
         """Find push requests by version and exact start second: the nonce of a lost create."""
         version = soql.sf_id(version_id, VERSION)
-        query = _REQUESTS.also(
+        query = REQUESTS.also(
             equals("PackageVersionId", version), equals("ScheduledStartTime", start)
         )
-        found = map(rows.request, self._all("look for a push request", query))
+        found = self._requests(self._all("look for a push request", query))
         return [one for one in found if one.version_id == version.text and one.start == start]
 
     def open_requests(self, package_id: str) -> list[SfRequest]:
         """Read every request of a package that is Created, Pending or InProgress."""
         package = soql.sf_id(package_id, PACKAGE)
         # "Not ended" rather than a list of what is open: it holds in either spelling of InProgress.
-        query = _REQUESTS.also(
-            equals("PackageVersion.MetadataPackageId", package), not_in("Status", _ENDS)
+        query = REQUESTS.also(
+            equals("PackageVersion.MetadataPackageId", package), not_in("Status", ENDS)
         )
-        found = map(rows.request, self._all("read the open push requests", query))
+        found = self._requests(self._all("read the open push requests", query))
         return [
             one for one in found if one.package_id == package.text and one.status not in SF_ENDS
         ]
 
+    def _requests(self, found: Iterable[rows.Row]) -> list[SfRequest]:
+        return [rows.request(row, self._statuses.read) for row in found]
+
+    def _jobs(self, found: Iterable[rows.Row]) -> list[SfJob]:
+        return [rows.job(row, self._statuses.read) for row in found]
+
     def job_counts(self, request_ids: Sequence[str]) -> dict[str, dict[SfStatus, int]]:
         """Count jobs by request and status in one query; a request without jobs counts nothing."""
         counts: dict[str, dict[SfStatus, int]] = {long_id(one): {} for one in request_ids}
-        found = self._by_request(
-            "count the push jobs", _COUNTS, "PackagePushRequestId", request_ids
-        )
+        found = self._by_request("count the push jobs", COUNTS, "PackagePushRequestId", request_ids)
         for row in found:
             of = counts.get(rows.an_id(row, "PackagePushRequestId", REQUEST))
             if of is not None:
-                status = rows.status(row)
+                status = rows.status(row, self._statuses.read)
                 # Two spellings of one status are two groups at Salesforce.
                 of[status] = of.get(status, 0) + rows.number(row, "expr0")
         return counts
 
     def jobs(self, request_ids: Sequence[str]) -> list[SfJob]:
         """Read every job of these requests (paged)."""
-        found = self._by_request("read the push jobs", _JOBS, "PackagePushRequestId", request_ids)
+        found = self._by_request("read the push jobs", JOBS, "PackagePushRequestId", request_ids)
         asked = {long_id(one) for one in request_ids}
-        return [one for one in map(rows.job, found) if one.request_id in asked]
+        return [one for one in self._jobs(found) if one.request_id in asked]
 
     def open_jobs_of(self, package_id: str, orgs: Sequence[str]) -> list[SfJob]:
         """Read jobs of these orgs, for any version of the package, that have not ended."""
-        query = _JOBS.also(
+        query = JOBS.also(
             equals(
                 "PackagePushRequest.PackageVersion.MetadataPackageId",
                 soql.sf_id(package_id, PACKAGE),
             ),
-            not_in("Status", _ENDS),
+            not_in("Status", ENDS),
         )
         keys = [soql.org_key(org) for org in orgs]
         found = self._chunks(
             "read the orgs' open push jobs", query, "SubscriberOrganizationKey", keys
         )
         asked = {long_id(org) for org in orgs}
-        return [
-            one for one in map(rows.job, found) if one.org in asked and one.status not in SF_ENDS
-        ]
+        return [one for one in self._jobs(found) if one.org in asked and one.status not in SF_ENDS]
 
     def errors(self, request_ids: Sequence[str]) -> list[SfError]:
         """Read every push error of these requests."""
         found = self._by_request(
-            "read the push errors", _ERRORS, "PackagePushJob.PackagePushRequestId", request_ids
+            "read the push errors", ERRORS, "PackagePushJob.PackagePushRequestId", request_ids
         )
         return [rows.push_error(row) for row in found]
 
@@ -355,7 +288,7 @@ class SalesforceGateway(Probe):
             what, lambda sf: sf.restful("composite/sobjects", method="POST", json=body)
         )
         try:
-            return rows.added(answer, distinct)
+            return adding.of_collection(answer, distinct)
         except rows.Unreadable:
             raise of_nonsense(Kind.WRITE, what) from None
 
@@ -368,8 +301,21 @@ class SalesforceGateway(Probe):
         self._set_status("cancel the push request", request_id, SfStatus.CANCELED)
 
     def _set_status(self, what: str, request_id: str, status: SfStatus) -> None:
+        try:
+            self._patch_status(what, request_id, status)
+        except Refused as refused:
+            spelled = self._statuses.word(status)
+            if refused.code != _RESTRICTED_PICKLIST:
+                raise
+            # Nothing has happened. This org may spell the status in its own way.
+            self._statuses.learn()
+            if self._statuses.word(status) == spelled:
+                raise
+            self._patch_status(what, request_id, status)
+
+    def _patch_status(self, what: str, request_id: str, status: SfStatus) -> None:
         path = _REQUEST_PATH + long_id(request_id, prefix=REQUEST)
-        body = {"Status": status.value}
+        body = {"Status": self._statuses.word(status)}
         self._write(
             what,
             lambda sf: sf.restful(path, method="PATCH", json=body),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -42,9 +44,11 @@ def drift_in(header: str, sent: datetime, answered: datetime) -> timedelta | Non
 class Meter:
     """Counts of one connection in this process. Safe between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._calls = 0
+        self._seen: float | None = None
         self.budget: Budget | None = None
         self.drift = _NONE
 
@@ -58,9 +62,15 @@ class Meter:
         with self._lock:
             self._calls += 1
 
+    def seen_ago(self) -> float:
+        """Return how many real seconds ago the budget was seen; endless before the first time."""
+        return math.inf if self._seen is None else self._monotonic() - self._seen
+
     def answered(self, headers: Mapping[str, str], sent: datetime, now: datetime) -> None:
         """Take note of an answer's headers; ``sent`` and ``now`` are business time."""
-        self.budget = budget_in(headers.get("Sforce-Limit-Info", "")) or self.budget
+        budget = budget_in(headers.get("Sforce-Limit-Info", ""))
+        if budget is not None:
+            self.budget, self._seen = budget, self._monotonic()
         drift = drift_in(headers.get("Date", ""), sent, now)
         if drift is not None:
             self.drift = drift

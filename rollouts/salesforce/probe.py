@@ -5,7 +5,6 @@ Apart from `live`, since nothing of this is needed to push.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from rollouts.domain.ids import REQUEST, long_id
@@ -15,16 +14,9 @@ from rollouts.salesforce.errors import Refused
 from rollouts.salesforce.gateway import Budget
 from rollouts.salesforce.outcomes import Kind, of_nonsense
 from rollouts.salesforce.soql import Query, Thing, at_least, equals
+from rollouts.salesforce.values import Shown
 
 _REQUEST_PATH = "sobjects/PackagePushRequest/"
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the signed-in user may do with an object, as describe says."""
-
-    readable: bool
-    creatable: bool
 
 
 class Probe(Client):

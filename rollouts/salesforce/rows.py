@@ -6,16 +6,15 @@ the raw word, because a wrong state on a page is worse than none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from rollouts.domain.ids import JOB, ORG, REQUEST, VERSION, BadId, long_id
 from rollouts.domain.ids import PACKAGE as PACKAGE_PREFIX
 from rollouts.salesforce.errors import Unknown
 from rollouts.salesforce.gateway import (
-    Added,
     SfError,
     SfJob,
     SfPackage,
@@ -24,28 +23,10 @@ from rollouts.salesforce.gateway import (
     SfSubscriber,
     SfVersion,
 )
-from rollouts.salesforce.outcomes import PASSING_TROUBLE, first_error
 
 Row = Mapping[str, object]
 
-# The object reference writes "In Progress", the API has been seen to answer "InProgress"; older
-# pages write "Cancelled".
-_STATUS = {status.value.lower(): status for status in SfStatus} | {
-    "in progress": SfStatus.IN_PROGRESS,
-    "cancelled": SfStatus.CANCELED,
-}
 _INTERNAL_CATEGORIES = frozenset({"Application", "Module"})
-# Refusals of one row that a later try may not meet.
-_AGAIN = frozenset(
-    {
-        "UNABLE_TO_LOCK_ROW",
-        "UNKNOWN_EXCEPTION",
-        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-        "PROCESSING_HALTED",
-        "REQUEST_LIMIT_EXCEEDED",
-        "SERVER_UNAVAILABLE",
-    }
-)
 
 
 class Unreadable(ValueError):
@@ -108,6 +89,31 @@ def number(row: Row, field: str) -> int:
     return value
 
 
+def count(row: Row, field: str) -> int | None:
+    """Return a count that Salesforce may write as 12.0, None for null."""
+    value = row.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise _unknown(field, value)
+    return int(value)
+
+
+def day(row: Row, field: str) -> date | None:
+    """Return a date, also of an instant, None for null."""
+    raw = text(row, field)
+    try:
+        return date.fromisoformat(raw[:10]) if raw else None
+    except ValueError:
+        raise _unknown(field, raw) from None
+
+
+def parent(row: Row, name: str) -> Row:
+    """Return the fields of a parent record; none for a record without one."""
+    value = row.get(name)
+    return value if isinstance(value, dict) else {}
+
+
 def flag(row: Row, field: str) -> bool:
     """Return a checkbox, False for null."""
     value = row.get(field)
@@ -151,17 +157,9 @@ def maybe_moment(row: Row, field: str) -> datetime | None:
     return moment(row, field) if text(row, field) else None
 
 
-def status(row: Row) -> SfStatus:
-    """Return the status, in whichever spelling it came.
-
-    Raises:
-        Unknown: with the raw word, when it is none of the documented ones.
-    """
-    raw = text(row, "Status")
-    known = _STATUS.get(raw.lower())
-    if known is None:
-        raise _unknown("the status", raw)
-    return known
+def status(row: Row, read: Callable[[str], SfStatus]) -> SfStatus:
+    """Return the status; ``read`` knows the org's words (`statuses.Statuses.read`)."""
+    return read(text(row, "Status"))
 
 
 def package(row: Row) -> SfPackage:
@@ -219,30 +217,29 @@ def subscriber(row: Row) -> SfSubscriber:
         blocked=flag(row, "HasRestrictionEnabled")
         or text(row, "CustomUpgradeType") == "BlockedBySubscriber",
         modified=moment(row, "SystemModstamp"),
+        may_block=flag(row, "IsCustomUpgradeAllowed"),
+        blocking_known="HasRestrictionEnabled" in row,
     )
 
 
-def request(row: Row) -> SfRequest:
+def request(row: Row, read: Callable[[str], SfStatus]) -> SfRequest:
     """Read a PackagePushRequest row with its version's package."""
-    parent = row.get("PackageVersion")
     return SfRequest(
         id=an_id(row, "Id", REQUEST),
         version_id=an_id(row, "PackageVersionId", VERSION),
-        package_id=maybe_id(parent, "MetadataPackageId", PACKAGE_PREFIX)
-        if isinstance(parent, dict)
-        else "",
-        status=status(row),
+        package_id=maybe_id(parent(row, "PackageVersion"), "MetadataPackageId", PACKAGE_PREFIX),
+        status=status(row, read),
         start=maybe_moment(row, "ScheduledStartTime"),
     )
 
 
-def job(row: Row) -> SfJob:
+def job(row: Row, read: Callable[[str], SfStatus]) -> SfJob:
     """Read a PackagePushJob row."""
     return SfJob(
         id=an_id(row, "Id", JOB),
         request_id=an_id(row, "PackagePushRequestId", REQUEST),
         org=an_id(row, "SubscriberOrganizationKey", ORG),
-        status=status(row),
+        status=status(row, read),
         started=maybe_moment(row, "StartTime"),
         ended=maybe_moment(row, "EndTime"),
     )
@@ -259,27 +256,3 @@ def push_error(row: Row) -> SfError:
         message=text(row, "ErrorMessage"),
         details=text(row, "ErrorDetails"),
     )
-
-
-def added(answer: object, orgs: Sequence[str]) -> Added:
-    """Read the answer to adding jobs: one result for each org, in the order they were sent.
-
-    Raises:
-        Unreadable: not one readable result for each org.
-    """
-    if not isinstance(answer, list) or len(answer) != len(orgs):
-        raise Unreadable("not one result for each org")
-    accepted = 0
-    refused: dict[str, tuple[str, str]] = {}
-    again: dict[str, tuple[str, str]] = {}
-    for org, result in zip(orgs, answer, strict=True):
-        if not isinstance(result, dict) or not isinstance(result.get("success"), bool):
-            raise Unreadable("a result without a word of success")
-        code, message = first_error(result.get("errors") or [])
-        if result["success"] or code == "DUPLICATE_VALUE":
-            accepted += 1
-        elif code in _AGAIN or PASSING_TROUBLE in message.lower():
-            again[org] = (code, message)
-        else:
-            refused[org] = (code or "UNKNOWN_REFUSAL", message)
-    return Added(accepted, refused, again)

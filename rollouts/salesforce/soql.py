@@ -49,6 +49,9 @@ class Thing(StrEnum):
     REQUEST = "PackagePushRequest"
     JOB = "PackagePushJob"
     ERROR = "PackagePushError"
+    LICENCE = "sfLma__License__c"
+    LMA_PACKAGE = "sfLma__Package__c"
+    LMA_VERSION = "sfLma__Package_Version__c"
 
 
 @dataclass(frozen=True, slots=True)

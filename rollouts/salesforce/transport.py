@@ -32,6 +32,8 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 # nobody knows whether it was read, so writes don't use a connection that has been idle this long.
 FRESH_SECONDS = 5.0
 _PIECE = 64 * 1024
+_DATA = "/services/data"
+_KINDS = frozenset({"application/json", "text/csv"})
 
 _wire = threading.local()
 
@@ -68,6 +70,15 @@ class Wire(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
+class NotOurs(requests.RequestException):
+    """An answer that says success and is of a kind that Salesforce's API never sends."""
+
+
+def kind_of(answer: requests.Response) -> str:
+    """Return the media type of an answer, without its parameters."""
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
 class _Door(BaseAdapter):
     """The only way out of a session; ``carrier`` is the network or, in tests, a simulator."""
 
@@ -78,6 +89,7 @@ class _Door(BaseAdapter):
         meter: Meter,
         timeout: float,
         now: Callable[[], datetime],
+        monotonic: Callable[[], float],
     ) -> None:
         super().__init__()
         self._carrier = carrier
@@ -85,7 +97,8 @@ class _Door(BaseAdapter):
         self._meter = meter
         self._timeout = timeout
         self._now = now
-        self._used = time.monotonic()
+        self._monotonic = monotonic
+        self._used = monotonic()
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         """Send one request.
@@ -101,12 +114,12 @@ class _Door(BaseAdapter):
             # simple-salesforce writes https in every address; the simulator speaks plain http.
             request.url = "http" + (request.url or "").removeprefix("https").removeprefix("http")
         request.headers.pop("X-PrettyPrint", None)
-        idle = time.monotonic() - self._used
+        idle = self._monotonic() - self._used
         if request.method != "GET" and idle > FRESH_SECONDS:
             self._carrier.close()
         _wire.left = not isinstance(self._carrier, Wire)
         self._meter.asked()
-        sent, until = self._now(), time.monotonic() + CONNECT_SECONDS + self._timeout
+        sent, until = self._now(), self._monotonic() + CONNECT_SECONDS + self._timeout
         answer = self._carrier.send(
             request,
             stream=True,
@@ -114,37 +127,42 @@ class _Door(BaseAdapter):
             verify=options.get("verify", True),
         )
         self._meter.answered(answer.headers, sent, self._now())
-        _read(answer, until)
-        self._used = time.monotonic()
+        self._read(answer, until)
+        self._used = self._monotonic()
+        # A proxy's own page under our address; what it did with the call nobody knows.
+        told = answer.ok and answer.content and request.path_url.startswith(_DATA)
+        if told and kind_of(answer) not in _KINDS:
+            raise NotOurs(f"an answer of kind {kind_of(answer)[:60]}", request=request)
         return answer
 
     def close(self) -> None:
         """Close idle connections."""
         self._carrier.close()
 
+    def _read(self, answer: requests.Response, until: float) -> None:
+        """Read the whole body, within bounds that a dripping server can't stretch.
 
-def _read(answer: requests.Response, until: float) -> None:
-    """Read the whole body, within bounds that a dripping server can't stretch.
-
-    Raises:
-        requests.RequestException: too slow, too long, or broken off.
-    """
-    if not isinstance(answer.raw, BaseHTTPResponse):
-        return  # a carrier of the tests, whose answers are whole already
-    pieces, size = [], 0
-    try:
-        # One receive at a time: requests' own reading waits until a whole piece is full.
-        while piece := answer.raw.read1(_PIECE, decode_content=True):
-            pieces.append(piece)
-            size += len(piece)
-            if size > LARGEST_ANSWER or time.monotonic() > until:
-                answer.close()
-                raise requests.ReadTimeout("longer or slower than any answer of Salesforce's")
-    except HTTPError as problem:
-        answer.close()
-        raise requests.ConnectionError("the answer broke off", request=answer.request) from problem
-    answer._content = b"".join(pieces)  # noqa: SLF001 - as requests' own .content does
-    answer._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - the same
+        Raises:
+            requests.RequestException: too slow, too long, or broken off.
+        """
+        if not isinstance(answer.raw, BaseHTTPResponse):
+            return  # a carrier of the tests, whose answers are whole already
+        pieces, size = [], 0
+        try:
+            # One receive at a time: requests' own reading waits until a whole piece is full.
+            while piece := answer.raw.read1(_PIECE, decode_content=True):
+                pieces.append(piece)
+                size += len(piece)
+                if size > LARGEST_ANSWER or self._monotonic() > until:
+                    answer.close()
+                    raise requests.ReadTimeout("longer or slower than any answer of Salesforce's")
+        except HTTPError as problem:
+            answer.close()
+            raise requests.ConnectionError(
+                "the answer broke off", request=answer.request
+            ) from problem
+        answer._content = b"".join(pieces)  # noqa: SLF001 - as requests' own .content does
+        answer._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - the same
 
 
 class _Session(requests.Session):
@@ -163,6 +181,7 @@ class Transport:
         now: business time.
         ca_bundle: path of the certificates to trust instead of the usual ones, or "".
         carrier: makes what carries the requests of one thread; the network by default.
+        monotonic: seconds of this machine, by which slowness is judged.
     """
 
     def __init__(
@@ -173,9 +192,11 @@ class Transport:
         now: Callable[[], datetime],
         ca_bundle: str = "",
         carrier: Callable[[], BaseAdapter] = Wire,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.hosts = hosts
-        self.meter = Meter()
+        self.meter = Meter(monotonic)
+        self._monotonic = monotonic
         self.now = now
         self._timeout = timeout
         self._ca_bundle = ca_bundle
@@ -197,8 +218,9 @@ class Transport:
             session.verify = self._ca_bundle or True
             session.headers["User-Agent"] = "Pushboard"
             session.adapters.clear()
-            session.mount(
-                "", _Door(self._carrier(), self.hosts, self.meter, self._timeout, self.now)
+            door = _Door(
+                self._carrier(), self.hosts, self.meter, self._timeout, self.now, self._monotonic
             )
+            session.mount("", door)
             self._mine.session = session
         return session

@@ -13,6 +13,7 @@ VERSION = long_id("04t000000000001")
 REQUEST = long_id("0DV000000000001")
 OTHER_REQUEST = long_id("0DV000000000002")
 JOB = long_id("0DX000000000001")
+BULK = long_id("750000000000001")
 OTHER_ORG = long_id("00D000000000002")
 LATER = "/services/data/v67.0/query/01g000000000001-2000"
 
@@ -56,4 +57,23 @@ def job(status: Any = "Created", **changes: Any) -> dict[str, Any]:
         "Status": status,
         "StartTime": None,
         "EndTime": None,
+    } | changes
+
+
+def status_picklist(**labels: str) -> Any:
+    """Return PackagePushRequest's describe; ``labels`` adds words beside the documented ones."""
+    words = {"Created": "Created", "Pending": "Pending", "Succeeded": "Succeeded"} | labels
+    values = [{"value": v, "label": label, "active": True} for v, label in words.items()]
+    return 200, {"fields": [{"name": "Id"}, {"name": "Status", "picklistValues": values}]}
+
+
+def bulk(state: str = "JobComplete", **changes: Any) -> dict[str, Any]:
+    """Return an ingest job as Salesforce shows it."""
+    return {
+        "id": BULK,
+        "object": "PackagePushJob",
+        "operation": "insert",
+        "state": state,
+        "numberRecordsProcessed": 0,
+        "numberRecordsFailed": 0,
     } | changes

@@ -31,6 +31,7 @@ from tests.salesforce.given import (
     VERSION,
     job,
     request,
+    status_picklist,
     subscriber,
 )
 from tests.salesforce.scripted import NOW, ORG, ScriptedOrg, gateway_to, page, problem
@@ -245,7 +246,7 @@ def test_a_status_is_one_in_either_spelling(word: str, status: SfStatus) -> None
 
 @pytest.mark.parametrize("word", ["Paused", "", None, "In  Progress"])
 def test_a_status_nobody_knows_is_never_guessed(word: Any) -> None:
-    org = ScriptedOrg(script=[page(request(word)), page(job(word))])
+    org = ScriptedOrg(script=[page(request(word)), status_picklist(), page(job(word))])
     gateway = gateway_to(org)
     with pytest.raises(Unknown, match=word or "the status"):
         gateway.request(REQUEST)

@@ -4,7 +4,9 @@ token, userinfo, identity, versions, resources, limits, describe_global, describ
 query_more, read:X, create:X, update:X, delete:X, collection:X (the type of its first record),
 tree:X, unknown. Bulk API 2.0: bulk_create:X, bulk_upload, bulk_close, bulk_abort, bulk_state,
 bulk_results, bulk_delete, bulk_list; for its queries the same words after bulk_query_, without an
-object. And bulk_row:X is no call at all, but one row of a bulk job at its time.
+object. Bulk API v1: classic_create:X, classic_job, classic_close, classic_abort, classic_batch,
+classic_state, classic_results. And bulk_row:X is no call at all, but one row of a bulk job at its
+time.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ _BULK: Final = re.compile(
 )
 
 
+_CLASSIC: Final = re.compile(r"/services/async/[\d.]+/job(?:/(\w+)(/batch(/\w+(/.*)?)?)?)?/?")
+
+
 def effective_method(request: Request) -> str:
     """The method, or the one a POST names in its place by `_HttpMethod`."""
     if request.method == "POST":
@@ -55,6 +60,8 @@ def classify(request: Request, schema: OrgSchema) -> str:
         return _with_object("tree", match[1], schema)
     if match := _BULK.fullmatch(request.path):
         return _bulk(request, match, schema)
+    if match := _CLASSIC.fullmatch(request.path):
+        return _classic(request, match, schema)
     match = _SOBJECT.fullmatch(request.path)
     if match is None:
         return "unknown"
@@ -84,6 +91,21 @@ def _bulk(request: Request, match: re.Match[str], schema: OrgSchema) -> str:
     if prefix != "bulk_":
         return create
     return _with_object(create, _named(request, "object"), schema)
+
+
+def _classic(request: Request, match: re.Match[str], schema: OrgSchema) -> str:
+    job_id, batches, batch_id, more = match.groups()
+    posted = request.method == "POST"
+    if not job_id:
+        found = re.search(rb"<object>\s*(\w+)\s*</object>", request.body)
+        return _with_object("classic_create", found[1].decode() if found else "", schema)
+    if batch_id:
+        return "classic_results" if more else "classic_state"
+    if batches:
+        return "classic_batch" if posted else "classic_state"
+    if posted:
+        return "classic_abort" if b"Aborted" in request.body else "classic_close"
+    return "classic_job"
 
 
 def _named(request: Request, name: str) -> str:

@@ -28,10 +28,10 @@ from enum import StrEnum
 from typing import Final
 
 from .chance import draw
-from .composite import refused_tree
 from .messages import Request, Response
 from .progress import plan_late_call
 from .refusals import Refusal, no_session, quota_spent, something_bad
+from .shapes import refused, refused_by_fault
 from .store import Work
 from .times import SECOND
 from .witness import note
@@ -186,8 +186,8 @@ def perform(
     if fault.kind is FaultKind.LATE:
         plan_late_call(work, work.now + int(fault.seconds * SECOND), packed(request))
         return Response(0, reset=True)
-    refused = _refused(fault, work, request)
-    return refused if refused is not None else _spoiled(fault, answer(work, request))
+    unperformed = _refused(fault, work, request)
+    return unperformed if unperformed is not None else _spoiled(fault, answer(work, request))
 
 
 def _refused(fault: Fault, work: Work, request: Request) -> Response | None:
@@ -198,14 +198,12 @@ def _refused(fault: Fault, work: Work, request: Request) -> Response | None:
         case FaultKind.RESET_BEFORE:
             return Response(0, reset=True)
         case FaultKind.EXPIRED_SESSION:
-            token = request.header("Authorization").partition(" ")[2]
-            work.db.execute("DELETE FROM token WHERE value = ?", (token,))
-            return no_session().response()
+            work.db.execute("DELETE FROM token WHERE value = ?", (request.session,))
+            return refused(request, no_session())
         case FaultKind.QUOTA:
-            return quota_spent().response()
+            return refused(request, quota_spent())
         case FaultKind.REFUSE:
-            no = refusal(fault)
-            return refused_tree(request, no) or no.response()
+            return refused_by_fault(request, refusal(fault))
     return None
 
 

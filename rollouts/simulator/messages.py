@@ -36,6 +36,11 @@ class Request:
         return ""
 
     @property
+    def session(self) -> str:
+        """The access token; Bulk API v1 takes it in a header of its own."""
+        return self.header("X-SFDC-Session") or self.header("Authorization").partition(" ")[2]
+
+    @property
     def base_url(self) -> str:
         """Scheme, host and port the caller asked, without a final slash."""
         return f"{self.scheme}://{self.header('Host') or 'localhost'}"

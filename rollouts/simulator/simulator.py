@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
 from . import control, faults, oauth, progress, usage, witness, world
 from .bulk import engine
+from .bulk.classic import classic
+from .bulk.xml import PREFIX
 from .calls import classify
 from .clock import Clock, wall_now
 from .control import PackageEntry
@@ -22,6 +25,7 @@ from .outcomes import ErrorRow, Outcome
 from .query import fold
 from .refusals import Refusal, not_found
 from .rest import LONGEST_URL, rest, versions
+from .shapes import refused
 from .store import Work, WrongWorld, fact, open_store, remember
 from .times import from_ms, http_date, iso, to_ms
 from .witness import Effect, Truth
@@ -100,7 +104,7 @@ class Simulator:
             response = self._route(work, request)
         except Refusal as refusal:
             work.db.execute("ROLLBACK TO call")
-            response = refusal.response()
+            response = refused(request, refusal)
         except Exception:  # a fault of ours must look like one of theirs, and be told
             log.exception("The simulator failed at %s %s", request.method, request.path)
             work.db.execute("ROLLBACK TO call")
@@ -125,6 +129,11 @@ class Simulator:
         if path.startswith("/id/"):
             oauth.authenticate(work, request)
             return oauth.identity(work, request)
+        if path.startswith(PREFIX):
+            bearer = {"Authorization": f"Bearer {request.header('X-SFDC-Session')}"}
+            oauth.authenticate(work, replace(request, headers=bearer))
+            usage.count_call(work)
+            return classic(work, self._schema, request)
         if path.startswith("/services/data/"):
             oauth.authenticate(work, request)
             usage.count_call(work)

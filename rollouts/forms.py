@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 
+from rollouts.domain.connecting import AuthKind
 from rollouts.models import PackageVersion
 from rollouts.pipeline.plan import AudienceChoice, parse_ids
 
@@ -168,6 +169,87 @@ class AudienceForm(Dressed):
             instance_prefix=self.cleaned_data["instance_prefix"].strip(),
             org_ids=tuple(self.cleaned_data["org_ids"]),
         )
+
+
+class ConnectionForm(Dressed):
+    """Which org, and the app in it; the secret comes apart from it."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=80,
+        help_text="What the pages call it, such as “Harbor packaging org”.",
+        error_messages={"required": "Give it a name."},
+    )
+    login_url = forms.CharField(
+        label="Login address",
+        max_length=200,
+        help_text="The org's My Domain: https://name.my.salesforce.com, or "
+        "https://name.develop.my.salesforce.com for a Developer Edition org.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
+        error_messages={"required": "Give the org's own address."},
+    )
+    client_id = forms.CharField(
+        label="Consumer key",
+        max_length=255,
+        help_text="The app shows it under Settings, OAuth Settings.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": "Paste the app's consumer key."},
+    )
+    username = forms.CharField(
+        label="Integration user",
+        max_length=120,
+        help_text="The user name of the user that Pushboard signs in as.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "email"}),
+        error_messages={"required": "Give the integration user's user name."},
+    )
+    secret = forms.CharField(
+        label="Consumer secret",
+        max_length=500,
+        help_text="Stored encrypted, and never shown again.",
+        widget=forms.PasswordInput(attrs={"class": "input", "autocomplete": "off"}),
+        error_messages={"required": "Paste the app's consumer secret."},
+    )
+
+    def __init__(
+        self, *args: Any, auth: AuthKind, bound: bool = False, new: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if auth is not AuthKind.JWT:
+            del self.fields["username"]
+        if auth is AuthKind.JWT or not new:
+            del self.fields["secret"]
+        elif auth is AuthKind.WEB_SERVER:
+            self.fields["secret"].required = False
+        if not new:
+            self.fields["name"].disabled = True
+        if bound:
+            self.fields["login_url"].disabled = True
+            self.fields[
+                "login_url"
+            ].help_text = "Bound to its org; for another address add another connection."
+
+
+class SecretForm(Dressed):
+    """A new consumer secret in place of the one in use."""
+
+    secret = forms.CharField(
+        label="New consumer secret",
+        max_length=500,
+        help_text="Tried at Salesforce first; the old one stays in use until it works.",
+        widget=forms.PasswordInput(attrs={"class": "input", "autocomplete": "off"}),
+        error_messages={"required": "Paste the app's new consumer secret."},
+    )
+
+
+class TypedNameForm(Dressed):
+    """Something serious: the person types the org's name."""
+
+    typed = forms.CharField(
+        label="Type the org's name",
+        max_length=255,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": "Type the org's name as it stands above."},
+    )
 
 
 _NO_SUCH_PAIR = "That e-mail address and password do not go together. Check both and try again."

@@ -7,6 +7,8 @@ from django.urls import path
 from rollouts.views import (
     approvals,
     batches,
+    connecting,
+    connections,
     control,
     home,
     orgs,
@@ -20,6 +22,7 @@ from rollouts.views import (
 
 ROLLOUT = "rollouts/<slug:slug>/"
 WAVE = ROLLOUT + "waves/<int:number>/"
+LINK = "connections/<int:pk>/"
 BATCH = ROLLOUT + "batches/<int:pk>/"
 
 urlpatterns = [
@@ -53,6 +56,20 @@ urlpatterns = [
     path("stop/", stop.stop, name="stop"),
     path("stop/ask-lift/", stop.ask_lift, name="stop-ask-lift"),
     path("stop/confirm-lift/", stop.confirm_lift, name="stop-confirm-lift"),
+    path("connections/", connections.connections_list, name="connections"),
+    path("connections/new/", connecting.new, name="connection-new"),
+    path("connections/signed-in/", connecting.signed_in, name="connection-signed-in"),
+    path(LINK, connections.connection, name="connection"),
+    path(LINK + "certificate/", connections.certificate, name="connection-certificate"),
+    path(LINK + "check/", connections.check, name="connection-check"),
+    path(LINK + "change/", connecting.change, name="connection-change"),
+    path(LINK + "rotate/", connecting.rotate, name="connection-rotate"),
+    path(LINK + "make-key/", connecting.make_key, name="connection-make-key"),
+    path(LINK + "switch-key/", connecting.switch_key, name="connection-switch-key"),
+    path(LINK + "push-on/", connecting.push_on, name="connection-push-on"),
+    path(LINK + "push-off/", connections.push_off, name="connection-push-off"),
+    path(LINK + "disconnect/", connecting.disconnect, name="connection-disconnect"),
+    path(LINK + "sign-in/", connecting.sign_in, name="connection-sign-in"),
     path("status/", status.status, name="status"),
     path("sync/", status.sync, name="sync"),
 ]

@@ -5,23 +5,24 @@ The result is stored with its time. What could not be asked is unknown, never ta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
 from rollouts.domain.connecting import AuthKind, OrgRole
+from rollouts.domain.permissions import Permission
 from rollouts.domain.policy import Policy
-from rollouts.models import Batch, Connection, Package, RemoteCall, SelfTestRequest
+from rollouts.models import Batch, Connection, Person, RemoteCall, SelfTestRequest
 from rollouts.pipeline import clock, connections, holds
-from rollouts.pipeline.transitions import Refusal
+from rollouts.pipeline.transitions import Refusal, demand
 from rollouts.pipeline.troubles import Kind, Trouble, explain, trouble
 from rollouts.salesforce.connect import forget_gateway, gateway_for, hosts_allowed
 from rollouts.salesforce.errors import SalesforceError
 from rollouts.salesforce.gateway import Budget, Identity, SfPackage
 from rollouts.salesforce.live import SalesforceGateway
-from rollouts.salesforce.values import Shown
+from rollouts.salesforce.values import Capabilities, Shown
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ _TITLES = {
     "sign_in": "Sign-in",
     "org": "Org",
     "user": "User",
+    "api": "API version",
     "clock": "Clock",
     "calls": "API calls",
     "objects": "Push upgrades enabled",
@@ -81,7 +83,7 @@ _TITLES = {
     "licences": "Licences",
 }
 _OF_ROLE = {
-    OrgRole.LMO: ("address", "sign_in", "org", "user", "clock", "calls", "licences"),
+    OrgRole.LMO: ("address", "sign_in", "org", "user", "api", "clock", "calls", "licences"),
 }
 _OF_SOURCES = tuple(key for key in _TITLES if key != "licences")
 
@@ -106,8 +108,14 @@ def all_good(checks: list[Check]) -> bool:
     return bool(checks) and all(check.verdict is not Verdict.BAD for check in checks)
 
 
-def prove(link: Connection) -> list[Check]:
-    """Ask Salesforce everything anew (about seven calls), store the answers and return them."""
+def prove(link: Connection, *, by: Person | None = None) -> list[Check]:
+    """Ask Salesforce everything anew (about seven calls), store the answers and return them.
+
+    Raises:
+        Forbidden: somebody who may not change connections asked for it.
+    """
+    if by is not None:
+        demand(by, Permission.CONNECT, clock.now())
     forget_gateway(link)
     checks = _Proof(link).run()
     now = clock.now()
@@ -162,6 +170,9 @@ class _Proof:
             return call()
         except SalesforceError as error:
             wrong = explain(error, self.link)
+            if key == "org" and error.code == "NOT_FOUND":
+                # Every org has itself; what is not found is the version in the address.
+                key, wrong = "api", trouble(Kind.OLD_API, self.link)
             self._bad("calls" if wrong.kind is Kind.QUOTA_GONE else key, wrong)
             return None
 
@@ -243,9 +254,11 @@ class _Proof:
             self._ok("calls", says)
 
     def _objects(self, gateway: SalesforceGateway) -> None:
-        shown = self._ask("objects", gateway.objects)
-        if shown is None:
+        seen = self._ask("objects", gateway.capabilities)
+        if seen is None:
             return
+        self._version(seen)
+        shown = seen.objects
         missing = [name for name in PUSH_OBJECTS if not _readable(shown, name)]
         if missing:
             self._bad("objects", trouble(Kind.PUSH_NOT_ENABLED, self.link))
@@ -262,6 +275,14 @@ class _Proof:
         packages = self._ask("packages", gateway.packages)
         if packages is not None:
             self._packages(packages)
+
+    def _version(self, seen: Capabilities) -> None:
+        if seen.api_version in seen.api_versions:
+            self._ok("api", f"Version {seen.api_version}, which this org answers.")
+        else:
+            newest = seen.api_versions[-1] if seen.api_versions else "none"
+            says = f"This org does not answer version {seen.api_version}; its newest is {newest}."
+            self._bad("api", trouble(Kind.OLD_API, self.link, what=says))
 
     def _packages(self, packages: list[SfPackage]) -> None:
         if not packages:
@@ -294,16 +315,18 @@ class _Proof:
             )
 
     def _licences(self, gateway: SalesforceGateway) -> None:
-        shown = self._ask("licences", gateway.objects)
-        if shown is None:
+        seen = self._ask("licences", gateway.capabilities)
+        if seen is None:
             return
+        self._version(seen)
+        shown = seen.objects
         if all(_readable(shown, name) for name in LMA_OBJECTS):
             self._ok("licences", "Licences, packages and package versions of the app are readable.")
         else:
             self._bad("licences", trouble(Kind.NO_LMA, self.link))
 
 
-def _readable(shown: dict[str, Shown], name: str) -> bool:
+def _readable(shown: Mapping[str, Shown], name: str) -> bool:
     one = shown.get(name)
     return one is not None and one.readable
 
@@ -332,8 +355,3 @@ def _made_requests(link: Connection) -> datetime | None:
         tests.order_by("-made_at").values_list("made_at", flat=True).first(),
     ]
     return max((moment for moment in moments if moment), default=None)
-
-
-def packages_of(link: Connection) -> list[Package]:
-    """Return the packages that were last read through a connection."""
-    return list(link.packages.order_by("name"))

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     SESSION_REFUSED = "session_refused"
     API_OFF = "api_off"
     NO_LMA = "no_lma"
+    OLD_API = "old_api"
     OBSERVES = "observes"
     DISCONNECTED = "disconnected"
     BUSY = "busy"
@@ -219,6 +220,10 @@ _ALL: dict[Kind, tuple[str, str]] = {
             "Install the app here or connect the org that has it, and give the user read access "
             "to its licences, packages and package versions."
         ),
+    ),
+    Kind.OLD_API: (
+        "This org does not answer the version of the API that Pushboard speaks.",
+        "Set PUSHBOARD_SF_API_VERSION to one that it answers, 60.0 or newer.",
     ),
     Kind.OBSERVES: (
         "This connection only observes.",

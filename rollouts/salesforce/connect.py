@@ -191,23 +191,24 @@ def credentials_of(connection: Connected | None, *, name: str) -> Credentials:
         return _of_settings(settings.SALESFORCE, name)
     match AuthKind(connection.auth):
         case AuthKind.JWT:
-            key = _unsealed(connection, Secret.PRIVATE_KEY)
+            key = unsealed(connection, Secret.PRIVATE_KEY)
             _demand(name, {"private key": key, "user name": connection.username})
             return JwtBearer(connection.client_id, connection.username, key_text=key)
         case AuthKind.CLIENT_CREDENTIALS:
-            secret = _unsealed(connection, Secret.CLIENT_SECRET)
+            secret = unsealed(connection, Secret.CLIENT_SECRET)
             _demand(name, {"client secret": secret})
             return ClientCredentials(connection.client_id, secret)
         case _:
             return RefreshToken(
                 connection.client_id,
-                stored=lambda: _unsealed(connection, Secret.REFRESH_TOKEN),
+                stored=lambda: unsealed(connection, Secret.REFRESH_TOKEN),
                 keep=connection.keep_refresh_token,
-                client_secret=_unsealed(connection, Secret.CLIENT_SECRET),
+                client_secret=unsealed(connection, Secret.CLIENT_SECRET),
             )
 
 
-def _unsealed(connection: Connected, secret: Secret) -> str:
+def unsealed(connection: Connected, secret: Secret) -> str:
+    """Read a stored secret; raises LoginLost, which the callers expect, when it can't be opened."""
     try:
         return connection.secret(secret)
     except RuntimeError as closed:

@@ -78,6 +78,8 @@ def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
         "simulation": settings.SIMULATION,
         "version": VERSION,
         "banners": [],
+        "dev_hosts": ", ".join(settings.DEV_ALLOWED_HOSTS),
+        "ca_bundle": settings.SALESFORCE["ca_bundle"],
     }
     if not signed_in:
         return built
@@ -108,9 +110,11 @@ def _tabs(path: str) -> list[Tab]:
         tabs.append(
             Tab(label, url, inside or (also not in (None, "/") and path.startswith(str(also))))
         )
+    links = reverse("connections")
     return [
         *tabs,
-        Tab("Status", reverse("status"), path.startswith(reverse("status")), at_end=True),
+        Tab("Connections", links, path.startswith(links), at_end=True),
+        Tab("Status", reverse("status"), path.startswith(reverse("status"))),
     ]
 
 
@@ -161,6 +165,8 @@ def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
                 "observed",
                 "Observe mode.",
                 f"Pushboard reads {named} and sends nothing there; no push can start.",
+                reverse("connections"),
+                "Connections",
             )
         )
     return lines

@@ -157,6 +157,15 @@ def test_each_failure_has_its_own_sentence_here_and_in_doctor(
     assert wrong[where].do in out.getvalue()
 
 
+def test_an_api_version_that_the_org_does_not_answer_is_said(settings: Any) -> None:
+    settings.SALESFORCE = {**settings.SALESFORCE, "api_version": "99.0"}
+    with simulated_org():
+        checks = proved(connected())
+
+    assert {key for key, one in checks.items() if one.verdict is Verdict.BAD} == {"api"}
+    assert checks["api"].kind == Kind.OLD_API
+
+
 @pytest.mark.parametrize(("late", "side"), [(600, "behind"), (-600, "ahead of")])
 def test_a_clock_that_is_off_is_said_with_its_side(late: int, side: str) -> None:
     with simulated_org(ahead=timedelta(seconds=late)):
@@ -283,7 +292,7 @@ def test_doctor_answers_for_machines_and_is_content_when_all_is_right() -> None:
     told = json.loads(out.getvalue())
     assert told["ok"] is True
     assert {check["key"] for check in told["installation"]} >= {"keys", "database", "dev_hosts"}
-    assert [check["verdict"] for check in told["connections"][0]["checks"]].count("ok") == 9
+    assert [check["verdict"] for check in told["connections"][0]["checks"]].count("ok") == 10
 
 
 def test_doctor_without_a_connection_is_not_content() -> None:

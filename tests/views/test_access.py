@@ -18,6 +18,9 @@ ACTS: dict[str, dict[str, Any]] = {
     "sign-out": {}, "sync": {}, "stop-ask-lift": {}, "stop-confirm-lift": {},
     "rollout-pause": {"slug": "x"}, "rollout-lift-pause": {"slug": "x"},
     "wave-freeze": {"slug": "x", "number": 1}, "wave-send-back": {"slug": "x", "number": 1},
+    "connection-check": {"pk": 1}, "connection-make-key": {"pk": 1},
+    "connection-switch-key": {"pk": 1}, "connection-push-off": {"pk": 1},
+    "connection-sign-in": {"pk": 1},
     "batch-recall": {"slug": "x", "pk": 1}, "batch-look-again": {"slug": "x", "pk": 1},
 }  # fmt: skip
 

@@ -186,6 +186,7 @@ class Login:
     ) -> None:
         self._transport = transport
         self._origin = transport.hosts.login(url)
+        transport.speak_tls(self._origin)
         self._credentials = credentials
         self._name = name
         self._org_id = org_id

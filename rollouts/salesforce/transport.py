@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -90,8 +91,10 @@ class _Door(BaseAdapter):
         timeout: float,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        secure: set[str],
     ) -> None:
         super().__init__()
+        self._secure = secure
         self._carrier = carrier
         self._hosts = hosts
         self._meter = meter
@@ -111,8 +114,7 @@ class _Door(BaseAdapter):
         _wire.left = False
         self._hosts.request(request.url or "")
         if self._hosts.simulated is not None:
-            # simple-salesforce writes https in every address; the simulator speaks plain http.
-            request.url = "http" + (request.url or "").removeprefix("https").removeprefix("http")
+            request.url = self._spoken(request.url or "")
         request.headers.pop("X-PrettyPrint", None)
         idle = self._monotonic() - self._used
         if request.method != "GET" and idle > FRESH_SECONDS:
@@ -134,6 +136,16 @@ class _Door(BaseAdapter):
         if told and kind_of(answer) not in _KINDS:
             raise NotOurs(f"an answer of kind {kind_of(answer)[:60]}", request=request)
         return answer
+
+    def _spoken(self, url: str) -> str:
+        """Return a simulator's address as it is spoken to.
+
+        simple-salesforce writes https in every address. The simulator speaks plain http, unless its
+        login address says otherwise.
+        """
+        parts = urlsplit(url)
+        scheme = "https" if parts.netloc in self._secure else "http"
+        return urlunsplit(parts._replace(scheme=scheme))
 
     def close(self) -> None:
         """Close idle connections."""
@@ -201,7 +213,14 @@ class Transport:
         self._timeout = timeout
         self._ca_bundle = ca_bundle
         self._carrier = carrier
+        self._secure: set[str] = set()
         self._mine = threading.local()
+
+    def speak_tls(self, origin: str) -> None:
+        """Speak TLS to a simulator whose login address begins with https; see `_Door`."""
+        parts = urlsplit(origin)
+        if parts.scheme == "https":
+            self._secure.add(parts.netloc)
 
     @property
     def left(self) -> bool:
@@ -219,7 +238,13 @@ class Transport:
             session.headers["User-Agent"] = "Pushboard"
             session.adapters.clear()
             door = _Door(
-                self._carrier(), self.hosts, self.meter, self._timeout, self.now, self._monotonic
+                self._carrier(),
+                self.hosts,
+                self.meter,
+                self._timeout,
+                self.now,
+                self._monotonic,
+                self._secure,
             )
             session.mount("", door)
             self._mine.session = session

@@ -5,8 +5,8 @@ query_more, read:X, create:X, update:X, delete:X, collection:X (the type of its 
 tree:X, unknown. Bulk API 2.0: bulk_create:X, bulk_upload, bulk_close, bulk_abort, bulk_state,
 bulk_results, bulk_delete, bulk_list; for its queries the same words after bulk_query_, without an
 object. Bulk API v1: classic_create:X, classic_job, classic_close, classic_abort, classic_batch,
-classic_state, classic_results. And bulk_row:X is no call at all, but one row of a bulk job at its
-time.
+classic_state, classic_results. And bulk_row:X and collection_row:X are no calls at all, but one
+row of a bulk job at its time, or of a collection.
 """
 
 from __future__ import annotations

@@ -77,12 +77,24 @@ def _collection_row(call: Call, row: object) -> dict[str, object]:
     if sobject is None or not sobject.writable:
         raise _no_type(name)
     try:
+        _meet(call, sobject, row)
         record_id = records.create(call.work, sobject, call.api_number, row)
     except Refusal as refusal:
         if refusal.code == "JSON_PARSER_ERROR":
             raise  # a body that can't be read fails the whole call
         return {"success": False, "errors": [refusal.record_error()]}
     return {"id": record_id, "success": True, "errors": []}
+
+
+def _meet(call: Call, sobject: SObject, row: dict[str, object]) -> None:
+    """Let a fault planned for `collection_row` refuse one row; raises Refusal then."""
+    from . import faults  # which builds on this module
+
+    body = json.dumps({"sobject": sobject.name, "row": row}).encode()
+    asked = Request("ROW", "/collection", body=body)
+    fault = faults.strike(call.work, asked, f"collection_row:{sobject.name}", drawn=False)
+    if fault is not None:
+        raise faults.refusal(fault)
 
 
 def _rolled_back(result: dict[str, object]) -> dict[str, object]:

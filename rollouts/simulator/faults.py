@@ -15,6 +15,11 @@ late                      the connection is cut; the effect happens `seconds` of
 expired_session           401 INVALID_SESSION_ID; the access token is gone for good
 quota                     403 REQUEST_LIMIT_EXCEEDED
 not_json                  200 with an HTML page in place of JSON; the effect has happened
+wrong_type                the right answer, called text/html; the effect has happened
+truncated                 the answer breaks off in the middle; the effect has happened
+drip                      the answer trickles out over `seconds` of wall time; the effect has
+                          happened
+redirect                  302 to another host; no effect
 ========================  ==================================================================
 """
 
@@ -51,6 +56,10 @@ class FaultKind(StrEnum):
     EXPIRED_SESSION = "expired_session"
     QUOTA = "quota"
     NOT_JSON = "not_json"
+    WRONG_TYPE = "wrong_type"
+    TRUNCATED = "truncated"
+    DRIP = "drip"
+    REDIRECT = "redirect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,8 @@ def _refused(fault: Fault, work: Work, request: Request) -> Response | None:
             return _broken(fault.status)
         case FaultKind.RESET_BEFORE:
             return Response(0, reset=True)
+        case FaultKind.REDIRECT:
+            return Response(302, {"Location": "https://elsewhere.example" + request.path})
         case FaultKind.EXPIRED_SESSION:
             work.db.execute("DELETE FROM token WHERE value = ?", (request.session,))
             return refused(request, no_session())
@@ -216,6 +227,12 @@ def _spoiled(fault: Fault, response: Response) -> Response:
             return Response(0, reset=True)
         case FaultKind.HANG_AFTER:
             response.held = fault.seconds
+        case FaultKind.TRUNCATED:
+            response.cut = True
+        case FaultKind.DRIP:
+            response.drip = fault.seconds
+        case FaultKind.WRONG_TYPE:
+            response.headers["Content-Type"] = "text/html;charset=UTF-8"
         case FaultKind.NOT_JSON:
             page = b"<html><body><h1>Scheduled maintenance</h1></body></html>"
             return Response(200, {"Content-Type": "text/html;charset=UTF-8"}, page)

@@ -73,7 +73,8 @@ class Response:
 
     `held` is how many wall seconds the answer is withheld. `later`, when set, is called after
     that wait and gives the real answer: the effect then happens *after* the wait. `reset` means
-    the connection is cut instead of answering.
+    the connection is cut instead of answering; `cut`, that it is cut in the middle of the body;
+    `drip`, over how many wall seconds the body trickles out.
     """
 
     status: int
@@ -82,6 +83,8 @@ class Response:
     held: float = 0.0
     later: Callable[[], Response] | None = None
     reset: bool = False
+    cut: bool = False
+    drip: float = 0.0
 
     def json(self) -> object:
         """The body as Python values; tests use it."""

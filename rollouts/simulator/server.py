@@ -6,12 +6,14 @@ import ipaddress
 import logging
 import signal
 import socket
+import ssl
 import struct
+import sys
 import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from .messages import Request, Response
 from .simulator import Simulator
@@ -35,13 +37,20 @@ class SimulatorServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, simulator: Simulator, host: str = "127.0.0.1", port: int = 0, *, latency: float = 0.0
+        self,
+        simulator: Simulator,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        latency: float = 0.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
             raise CantListen(f"The simulator listens on loopback only, not on {host}.")
         self.simulator = simulator
         # Real seconds that each call to Salesforce takes on top; the control face stays quick.
         self.latency = latency
+        self._tls = tls
         self._busy = 0
         self._busy_changed = threading.Condition()
         if ":" in host:
@@ -53,6 +62,25 @@ class SimulatorServer(ThreadingHTTPServer):
                 f"The simulator can't listen on {host}:{port}: {problem.strerror or problem}. "
                 "Stop what uses the port, or choose another with --port."
             ) from problem
+
+    @property
+    def scheme(self) -> str:
+        """How it is spoken to: https with a certificate, else http."""
+        return "https" if self._tls else "http"
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; with TLS its handshake waits for the connection's own thread."""
+        connection, address = super().get_request()
+        if self._tls:
+            connection = self._tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that goes away in its handshake is no error of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     @property
     def port(self) -> int:
@@ -109,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
-        request = Request.of(self.command, self.path, dict(self.headers.items()), body)
+        headers = dict(self.headers.items())
+        request = Request.of(self.command, self.path, headers, body, self.server.scheme)
         response = self.server.perform(request)
         if response.reset:
             self._reset()
@@ -161,7 +190,21 @@ class _Handler(BaseHTTPRequestHandler):
             lines.append("Connection: close")
             self.close_connection = True
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-        self.wfile.write(head if self.command == "HEAD" else head + response.body)
+        if self.command == "HEAD":
+            self.wfile.write(head)
+        elif response.cut:
+            self.wfile.write(head + response.body[: len(response.body) // 2])
+            self.close_connection = True
+        elif response.drip:
+            self.wfile.write(head)
+            self._drip(response.body, response.drip)
+        else:
+            self.wfile.write(head + response.body)
+
+    def _drip(self, body: bytes, seconds: float) -> None:
+        for at in range(len(body)):
+            time.sleep(seconds / len(body))
+            self.wfile.write(body[at : at + 1])
 
     def _reset(self) -> None:
         """Cut the connection so that the caller sees a reset and not an orderly end."""

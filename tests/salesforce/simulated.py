@@ -1,4 +1,4 @@
-"""The gateway before the simulator: in process, or over HTTP on loopback."""
+"""The gateway before the simulator: in process, or on loopback over HTTP or TLS."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rollouts.salesforce.auth import ClientCredentials, Credentials, Login
 from rollouts.salesforce.hosts import Hosts
 from rollouts.salesforce.live import SalesforceGateway
-from rollouts.salesforce.transport import Transport, Wire
+from rollouts.salesforce.transport import Transport
 from rollouts.simulator import FAST, Options, Simulator
 from rollouts.simulator.server import SimulatorServer
 from tests.support.in_process import InProcess
+from tests.support.tls import authority
 
 HOST = "127.0.0.1:8999"
 START = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
@@ -28,6 +31,11 @@ class Stage:
     sim: Simulator
     gateway: SalesforceGateway = field(init=False)
     at: datetime = START
+    seconds: float = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Let time of the machine pass, as for an answer that trickles in."""
+        self.seconds += seconds
 
     def forward(self, **span: float) -> None:
         """Let simulated time pass."""
@@ -60,16 +68,22 @@ class Stage:
         return sum(effect.kind == kind for effect in self.sim.effects())
 
 
+IN_PROCESS, HTTP, TLS = "in process", "over HTTP", "over TLS"
+
+
 @contextmanager
 def staged(
-    how: str = "in process",
+    how: str = IN_PROCESS,
     *,
     orgs: int = 120,
     options: Options | None = None,
     timeout: float = 5,
     credentials: Credentials = SECRET,
 ) -> Iterator[Stage]:
-    """Set up an org and a gateway, which talk ``in process`` or ``over HTTP``."""
+    """Set up an org and a gateway, which talk ``in process``, ``over HTTP`` or ``over TLS``.
+
+    In process slowness costs no time: seconds of the machine are the stage's own then.
+    """
     clock: list[Stage] = []
     sim = Simulator(
         orgs=orgs,
@@ -79,32 +93,47 @@ def staged(
     stage = Stage(sim)
     clock.append(stage)
 
-    def gateway(host: str, *, network: bool) -> SalesforceGateway:
+    if how == IN_PROCESS:
         transport = Transport(
-            Hosts.simulation([host]),
+            Hosts.simulation([HOST]),
             timeout=timeout,
             now=lambda: stage.at,
-            carrier=Wire if network else lambda: InProcess(sim),
+            carrier=lambda: InProcess(sim, stage.wait),
+            monotonic=lambda: stage.seconds,
         )
-        login = Login(transport, f"http://{host}", credentials, name="Packaging org")
-        return SalesforceGateway(
-            transport, login, api_version="67.0", writes_allowed=True, name="Packaging org"
-        )
-
-    if how == "in process":
-        stage.gateway = gateway(HOST, network=False)
+        stage.gateway = _gateway(transport, f"http://{HOST}", credentials)
         yield stage
         sim.close()
         return
-    server = SimulatorServer(sim)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        stage.gateway = gateway(f"127.0.0.1:{server.port}", network=True)
-        yield stage
-    finally:
-        # Closing the client's side first lets the server's threads end.
-        stage.gateway.transport.session().close()
-        server.shutdown()
-        thread.join()
-        server.finish()
+    with TemporaryDirectory() as folder:
+        made = authority()
+        secure = how == TLS
+        server = SimulatorServer(sim, tls=made.context(Path(folder)) if secure else None)
+        transport = Transport(
+            Hosts.simulation([f"127.0.0.1:{server.port}"]),
+            timeout=timeout,
+            now=lambda: stage.at,
+            ca_bundle=made.bundle(Path(folder)) if secure else "",
+        )
+        url = f"{server.scheme}://127.0.0.1:{server.port}"
+        stage.gateway = _gateway(transport, url, credentials)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield stage
+        finally:
+            # Closing the client's side first lets the server's threads end.
+            transport.session().close()
+            server.shutdown()
+            thread.join()
+            server.finish()
+
+
+def _gateway(transport: Transport, url: str, credentials: Credentials) -> SalesforceGateway:
+    return SalesforceGateway(
+        transport,
+        Login(transport, url, credentials, name="Packaging org"),
+        api_version="67.0",
+        writes_allowed=True,
+        name="Packaging org",
+    )

@@ -1,4 +1,4 @@
-"""The gateway against the simulated org, in process and over HTTP: one contract, two ways."""
+"""The gateway against the simulated org, in process and over TLS: one contract, two ways."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rollouts.salesforce.auth import ClientCredentials, JwtBearer
 from rollouts.salesforce.errors import LoginLost, Refused
 from rollouts.salesforce.gateway import SfStatus
 from rollouts.simulator import FAST, Options, Unknowns
-from tests.salesforce.simulated import Stage, staged
+from tests.salesforce.simulated import IN_PROCESS, TLS, Stage, staged
 
 
-@pytest.fixture(params=["in process", "over HTTP"])
+@pytest.fixture(params=[IN_PROCESS, TLS])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     with staged(request.param) as made:
         yield made

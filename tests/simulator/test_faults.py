@@ -32,7 +32,7 @@ class Line:
     def create(self, timeout: float | None = 10) -> requests.Response:
         body = {"PackageVersionId": self.simulator.version_id("Harbor", "4.2.2")}
         url = f"{BASE}/services/data/v67.0/sobjects/PackagePushRequest/"
-        return self.session.post(url, json=body, timeout=timeout)
+        return self.session.post(url, json=body, timeout=timeout, allow_redirects=False)
 
     def created(self) -> int:
         return len([each for each in self.simulator.effects() if each.kind == "request_created"])
@@ -52,6 +52,8 @@ def line(org: Caller) -> Line:
         ("expired_session", 401, 0),
         ("quota", 403, 0),
         ("not_json", 200, 1),
+        ("wrong_type", 201, 1),
+        ("redirect", 302, 0),
     ],
 )
 def test_an_answer_may_lie_about_the_effect(
@@ -80,6 +82,32 @@ def test_who_loses_patience_does_not_undo_the_effect(line: Line, kind: str) -> N
 
     line.simulator.plan_fault(kind, match="create", seconds=60)
     assert line.create(timeout=90).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["truncated", "drip"])
+def test_an_answer_may_break_off_or_trickle(org: Caller, kind: str) -> None:
+    waited: list[float] = []
+    session = requests.Session()
+    session.mount("https://", InProcess(org.simulator, wait=waited.append))
+    org.simulator.plan_fault(kind, match="versions", seconds=90)
+    if kind == "truncated":
+        with pytest.raises(requests.RequestException):
+            session.get(f"{BASE}/services/data")
+        return
+    answer = session.get(f"{BASE}/services/data", stream=True)
+    while answer.raw.read1(1000):
+        pass
+    assert sum(waited) == pytest.approx(90)
+
+
+def test_one_row_of_a_collection_may_be_refused(org: Caller) -> None:
+    code = "UNABLE_TO_LOCK_ROW"
+    org.simulator.plan_fault("refuse", match="collection_row", nth=2, error_code=code)
+    row = {"attributes": {"type": "PackagePushRequest"}, "PackageVersionId": org.version("4.2.2")}
+    rows = [row, row, row]
+    answer = org.post("composite/sobjects", {"allOrNone": False, "records": rows})
+    assert [row["success"] for row in answer.json()] == [True, False, True]
+    assert answer.json()[1]["errors"][0]["statusCode"] == code
 
 
 def test_a_late_call_lands_in_its_own_time(line: Line, clock: StoppedClock) -> None:

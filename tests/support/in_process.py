@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -20,12 +20,16 @@ class InProcess(BaseAdapter):
 
     A fault that holds the answer longer than the caller's read timeout raises ReadTimeout, as a
     socket would, but at once; its effect has happened then, since nobody could tell the time of
-    it anyway. `timeouts` keeps what each call asked for, newest last.
+    it anyway. A body that drips takes the time that `wait` is told of, so that an artificial clock
+    can go on. `timeouts` keeps what each call asked for, newest last.
     """
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(
+        self, simulator: Simulator, wait: Callable[[float], None] = lambda _seconds: None
+    ) -> None:
         super().__init__()
         self.simulator = simulator
+        self._wait = wait
         self.timeouts: list[float | None] = []
 
     def send(
@@ -55,11 +59,16 @@ class InProcess(BaseAdapter):
     def close(self) -> None:
         """Nothing is open."""
 
+    def _body(self, answer: Response) -> BytesIO:
+        if answer.drip:
+            return _Drip(answer.body, answer.drip, self._wait)
+        return BytesIO(answer.body[: len(answer.body) // 2] if answer.cut else answer.body)
+
     def _response(self, request: requests.PreparedRequest, answer: Response) -> requests.Response:
         # Through urllib3, so that decoding, cookies and streaming are those of a real answer.
         headers = {**answer.headers, "Content-Length": str(len(answer.body))}
         raw = HTTPResponse(
-            body=BytesIO(answer.body),
+            body=self._body(answer),
             headers=headers,
             status=answer.status,
             reason=HTTPStatus(answer.status).phrase,
@@ -75,6 +84,19 @@ class InProcess(BaseAdapter):
         response.request = request
         response.connection = self  # type: ignore[assignment]
         return response
+
+
+class _Drip(BytesIO):
+    """A body that gives one byte at a time, each after its share of the seconds."""
+
+    def __init__(self, body: bytes, seconds: float, wait: Callable[[float], None]) -> None:
+        super().__init__(body)
+        self._pause = seconds / max(1, len(body))
+        self._wait = wait
+
+    def read1(self, size: int | None = -1) -> bytes:
+        self._wait(self._pause)
+        return super().read1(1 if size else 0)
 
 
 def session_for(simulator: Simulator) -> requests.Session:

@@ -1,6 +1,7 @@
 """Which kind of call a request is; faults are planned by these words.
 
-token, userinfo, identity, versions, resources, limits, describe_global, describe:X, query,
+token, authorize, revoke, introspect, userinfo, identity, versions, resources, limits,
+describe_global, describe:X, query,
 query_more, read:X, create:X, update:X, delete:X, collection:X (the type of its first record),
 tree:X, unknown. Bulk API 2.0: bulk_create:X, bulk_upload, bulk_close, bulk_abort, bulk_state,
 bulk_results, bulk_delete, bulk_list; for its queries the same words after bulk_query_, without an
@@ -20,6 +21,9 @@ from .org_schema import OrgSchema
 
 _PLAIN: Final = (
     (re.compile(r"/services/oauth2/token/?"), "token"),
+    (re.compile(r"/services/oauth2/authorize/?"), "authorize"),
+    (re.compile(r"/services/oauth2/revoke/?"), "revoke"),
+    (re.compile(r"/services/oauth2/introspect/?"), "introspect"),
     (re.compile(r"/services/oauth2/userinfo/?"), "userinfo"),
     (re.compile(r"/id/.*"), "identity"),
     (re.compile(r"/services/data/?"), "versions"),

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
-from . import faults, oauth, outcomes, progress, usage, witness
+from . import faults, oauth, outcomes, progress, switches, usage, witness
 from .faults import Fault, FaultKind
+from .html import style_response
 from .ids import BadId, short_id
 from .messages import Request, Response, json_response
 from .outcomes import CATALOGUE, ErrorRow, Outcome
@@ -44,6 +45,8 @@ def _get(work: Work, request: Request, name: str) -> Response:
     match name:
         case "":
             return Response(200, {"Content-Type": "text/html;charset=UTF-8"}, page(work).encode())
+        case "page.css":
+            return style_response()
         case "clock":
             clock = {"now": iso(work.now), "wall": iso(work.wall), "seed": work.seed}
             return json_response(200, clock)
@@ -56,6 +59,9 @@ def _get(work: Work, request: Request, name: str) -> Response:
             return json_response(200, {"effects": [effect.as_dict() for effect in found]})
         case "truth":
             return json_response(200, _truth(work, request.query))
+        case "switches":
+            known = switches.switches(work.options)
+            return json_response(200, {each.name: _switch(each) for each in known})
         case "catalog":
             return json_response(200, catalog(work))
     raise not_found("There is no such page of the simulator.")
@@ -82,13 +88,21 @@ def _post(work: Work, request: Request, name: str) -> Response:
                 faults.plan(work, fault_of(plan))
         case "faults/clear":
             return json_response(200, {"cleared": faults.clear(work)})
+        case "switches":
+            switches.turn(work, body)
         case "orgs":
             change_org(work, body)
         case "sessions/expire":
             return json_response(200, {"expired": oauth.revoke_all(work)})
+        case "sessions/revoke":
+            return json_response(200, {"revoked": oauth.revoke_refresh_tokens(work)})
         case _:
             raise not_found("There is no such page of the simulator.")
     return json_response(200, {"done": True})
+
+
+def _switch(switch: switches.Switch) -> dict[str, object]:
+    return {"value": switch.shown, "takes": switch.kind, "says": switch.says}
 
 
 def _truth(work: Work, query: Mapping[str, str]) -> witness.Truth:

@@ -82,6 +82,8 @@ class Fault:
     message: str = ""
 
 
+SIGN_IN: Final = ("token", "authorize", "revoke", "introspect")
+
 # Which faults the fault rate draws, by weight.
 _DRAWN: Final = {
     FaultKind.ERROR_BEFORE: 25,
@@ -171,7 +173,7 @@ def _drawn(work: Work, call: str) -> Fault | None:
         reached += weight
         if drawn < reached:
             # A login has no session that could expire, nor REST's errors.
-            odd = call == "token" and kind in (FaultKind.EXPIRED_SESSION, FaultKind.REFUSE)
+            odd = call in SIGN_IN and kind in (FaultKind.EXPIRED_SESSION, FaultKind.REFUSE)
             return Fault(
                 FaultKind.ERROR_BEFORE if odd else kind, seconds=work.options.fault_hang_seconds
             )

@@ -12,10 +12,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 def rs256_holds(pem: bytes, signed: bytes, signature: bytes) -> bool:
     """Whether the signature is that of the key or certificate in `pem`."""
-    certified = b"BEGIN CERTIFICATE" in pem
-    key: object = (
-        load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)
-    )
+    key = _public_key(pem)
     if not isinstance(key, RSAPublicKey):
         return False
     try:
@@ -23,3 +20,17 @@ def rs256_holds(pem: bytes, signed: bytes, signature: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def readable(pem: bytes) -> bool:
+    """Whether `pem` is the certificate or public key of an RSA key."""
+    try:
+        return isinstance(_public_key(pem), RSAPublicKey)
+    except ValueError:
+        return False
+
+
+def _public_key(pem: bytes) -> object:
+    if b"BEGIN CERTIFICATE" in pem:
+        return load_pem_x509_certificate(pem).public_key()
+    return load_pem_public_key(pem)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
+from typing import Final
 
-from . import control, faults, oauth, progress, usage, witness, world
+from . import control, faults, oauth, progress, switches, usage, witness, world
 from .bulk import engine
 from .bulk.classic import classic
 from .bulk.xml import PREFIX
@@ -32,6 +33,14 @@ from .witness import Effect, Truth
 
 log = logging.getLogger(__name__)
 
+# What may be asked without a session.
+_SIGN_IN: Final[dict[str, Callable[[Work, Request], Response]]] = {
+    "/services/oauth2/token": oauth.token,
+    "/services/oauth2/authorize": oauth.authorize,
+    "/services/oauth2/revoke": oauth.revoke,
+    "/services/oauth2/introspect": oauth.introspect,
+}
+
 
 class Simulator:
     """One simulated org.
@@ -51,16 +60,22 @@ class Simulator:
         wall: Clock = wall_now,
         options: Options | None = None,
     ) -> None:
-        self.options = options or Options()
+        self._given = options or Options()
+        self.options = self._given
         self.seed = seed
         self._clock = clock
         self._wall = wall
-        self._schema = OrgSchema(self.options)
         self._lock = RLock()
         self._db = open_store(data)
         self._db.create_function("folded", 1, fold, deterministic=True)
         self._last_seen = int(fact(self._db, "now") or 0)
+        self._take_switches()
         self._settle(orgs)
+
+    def _take_switches(self) -> None:
+        kept = dict(self._db.execute("SELECT name, value FROM switch").fetchall())
+        self.options = switches.switched(self._given, kept)
+        self._schema = OrgSchema(self.options)
 
     def _settle(self, orgs: int) -> None:
         known = {name: fact(self._db, name) for name in ("seed", "orgs", "role")}
@@ -119,8 +134,8 @@ class Simulator:
         path = request.path.rstrip("/")
         if request.length_of_url > LONGEST_URL:
             return Response(414, {"Content-Type": "text/html"}, b"<h1>URI Too Long</h1>")
-        if path == "/services/oauth2/token":
-            return oauth.token(work, request)
+        if (sign_in := _SIGN_IN.get(path)) is not None:
+            return sign_in(work, request)
         if path == "/services/data" and request.method == "GET":
             return versions()
         if path == "/services/oauth2/userinfo":
@@ -165,6 +180,8 @@ class Simulator:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+            if work.switched:
+                self._take_switches()
 
     # --- for tests --------------------------------------------------------------------------
 
@@ -205,10 +222,20 @@ class Simulator:
         with self._turn() as work:
             control.change_org(work, {"org": org, **change})
 
+    def switch(self, **values: object) -> None:
+        """Change options while it runs; the names are those of `switches.SAYS`."""
+        with self._turn() as work:
+            switches.turn(work, values)
+
     def expire_sessions(self) -> None:
         """End every access token."""
         with self._turn() as work:
             oauth.revoke_all(work)
+
+    def revoke_access(self) -> None:
+        """End every session and refresh token, as an admin of the org would."""
+        with self._turn() as work:
+            oauth.revoke_refresh_tokens(work)
 
     def catalog(self) -> dict[str, PackageEntry]:
         """Package and version ids by their names: {"Harbor": {"id", "versions": {"4.2.2": id}}}."""

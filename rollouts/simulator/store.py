@@ -15,7 +15,7 @@ from .ids import numbered_id
 from .options import Options
 from .times import whole_second
 
-LAYOUT: Final = 2  # raise it when a table changes; older files are refused
+LAYOUT: Final = 3  # raise it when a table changes; older files are refused
 
 _TABLES: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -64,7 +64,14 @@ CREATE TRIGGER effect_stays BEFORE UPDATE ON effect
   BEGIN SELECT RAISE(ABORT, 'the effect log is append-only'); END;
 CREATE TRIGGER effect_remains BEFORE DELETE ON effect
   BEGIN SELECT RAISE(ABORT, 'the effect log is append-only'); END;
-CREATE TABLE token (value TEXT PRIMARY KEY, ends INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE token (
+  value TEXT PRIMARY KEY, org TEXT NOT NULL, kind TEXT NOT NULL, scope TEXT NOT NULL,
+  family TEXT NOT NULL, issued INTEGER NOT NULL, ends INTEGER, spent INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX token_family ON token (family);
+CREATE TABLE code (
+  value TEXT PRIMARY KEY, org TEXT NOT NULL, redirect_uri TEXT NOT NULL, scope TEXT NOT NULL,
+  challenge TEXT NOT NULL, ends INTEGER NOT NULL, spent INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cursor (
   id TEXT PRIMARY KEY, soql TEXT NOT NULL, page_size INTEGER NOT NULL, row_ids TEXT NOT NULL,
   ends INTEGER NOT NULL) WITHOUT ROWID;
@@ -82,6 +89,7 @@ CREATE INDEX bulk_batch_due ON bulk_batch (due_wall) WHERE due_wall IS NOT NULL;
 CREATE TABLE bulk_row (
   batch_id TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, record_id TEXT, error TEXT,
   PRIMARY KEY (batch_id, number)) WITHOUT ROWID;
+CREATE TABLE switch (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE usage (hour INTEGER PRIMARY KEY, calls INTEGER NOT NULL);
 CREATE TABLE script (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, org TEXT NOT NULL, version_id TEXT,
@@ -109,6 +117,7 @@ class Work:
     seed: int
     now: int
     wall: int
+    switched: bool = False  # set by a call that changes the options
 
     @property
     def second(self) -> int:

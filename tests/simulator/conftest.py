@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rollouts.simulator import Options, Simulator, Unknowns
+from rollouts.simulator.clock import Clock, wall_now
 
 from .caller import Caller, StoppedClock
 
@@ -25,11 +26,15 @@ def build(clock: StoppedClock) -> Iterator[Build]:
     made: list[Simulator] = []
 
     def make(
-        orgs: int = 120, seed: int = 7, unknowns: Unknowns | None = None, **how: Any
+        orgs: int = 120,
+        seed: int = 7,
+        unknowns: Unknowns | None = None,
+        wall: Clock = wall_now,
+        **how: Any,
     ) -> Caller:
         how.setdefault("failure_rate", 0.0)
         options = Options(unknowns=unknowns or Unknowns(), **how)
-        simulator = Simulator(seed=seed, orgs=orgs, clock=clock, options=options)
+        simulator = Simulator(seed=seed, orgs=orgs, clock=clock, wall=wall, options=options)
         made.append(simulator)
         return Caller(simulator)
 

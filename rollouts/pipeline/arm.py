@@ -19,7 +19,7 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.models import Attempt, Batch, Exclusion, Rollout, Wave
-from rollouts.pipeline import approve, clock, doubt, holds, timing
+from rollouts.pipeline import approve, clock, doubt, holds, memory, timing
 from rollouts.pipeline.dropouts import leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
@@ -288,6 +288,7 @@ def _arm_again(claim: Claim, gateway: Gateway, now: datetime) -> None:
         or rollout.epoch != batch.rollout_epoch
         or not standing
         or holds.set_by_people(rollout)
+        or memory.restored()
     ):
         doubt.want_cancel(batch, "what allowed the arming no longer holds", now)
         return

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState
 from rollouts.models import Batch, Rollout
-from rollouts.pipeline import arm, clock, doubt, nameless, prepare, recall
+from rollouts.pipeline import arm, clock, doubt, memory, nameless, prepare, recall
 from rollouts.pipeline.leases import Claim, claimed
 from rollouts.pipeline.transitions import Overtaken
 from rollouts.salesforce.errors import SalesforceError
@@ -15,6 +15,8 @@ from rollouts.salesforce.gateway import Gateway
 
 log = logging.getLogger(__name__)
 _ENDS = {state.value for state in BATCH_ENDS}
+# What goes on from here makes something new at Salesforce; a database put back only reads.
+_MAKES_NEW = {s.value for s in (BatchState.RESERVED, BatchState.CREATED, BatchState.VERIFIED)}
 
 
 def advance(rollout: Rollout, gateway: Gateway) -> None:
@@ -64,6 +66,8 @@ def _step(claim: Claim, gateway: Gateway, now: datetime) -> None:
         return
     if batch.cancel_wanted_at and batch.state == BatchState.IN_DOUBT.value:
         nameless.call_back(claim, gateway, now)
+        return
+    if batch.state in _MAKES_NEW and memory.restored():
         return
     match BatchState(batch.state):
         case BatchState.RESERVED:

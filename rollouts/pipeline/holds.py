@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from rollouts.domain.lifecycle import WAVE_ENDS, TargetState
 from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Package, Rollout, SyncRun
-from rollouts.pipeline import clock, letting
+from rollouts.pipeline import clock, letting, memory, sweep
 
 # Real seconds. The watcher looks every few ticks; a sync comes every quarter of an hour.
 WATCHER_SILENT = 60.0
@@ -40,9 +41,15 @@ def watcher_seen(link: Connection, now: datetime) -> bool:
 def on_rollout(rollout: Rollout, now: datetime) -> list[str]:
     """List every hold on a rollout, in words; empty means that new work may start."""
     reasons = set_by_people(rollout)
+    if memory.restored():
+        reasons.append(
+            "the database was put back to an older state; "
+            "“manage.py reconcile --after-restore” matches it with Salesforce and lifts this"
+        )
     package = rollout.to_version.package
     if not watcher_seen(package.connection, now):
         reasons.append("the watcher is silent; it lifts itself when the watcher works again")
+    reasons += _unknown_requests(rollout, package.connection, now)
     latest = SyncRun.objects.filter(package=package, ok=True).order_by("-read_at").first()
     if latest is None or now - latest.read_at > max(SYNC_OLD, clock.wire(3600)):
         reasons.append("org data is too old; the next good sync lifts it")
@@ -69,6 +76,26 @@ def on_package(package: Package) -> list[str]:
         return []
     what = f"a full reading of {package.name} would have retired {run.would_retire} orgs"
     return [f"{what}; an approver lets it through, or the next full reading lifts it"]
+
+
+def _unknown_requests(rollout: Rollout, link: Connection, now: datetime) -> list[str]:
+    """Hold while nobody has looked for unknown requests, and while one shares an org."""
+    if link.swept_at is None or now - link.swept_at > clock.wire(2 * sweep.EVERY):
+        return [
+            "nobody has looked for unknown push requests lately; the watcher's next look lifts it"
+        ]
+    if not link.strangers.open().exists():
+        return []
+    wave = rollout.waves.exclude(state__in=[state.value for state in WAVE_ENDS]).first()
+    if wave is None:
+        return []
+    going = (TargetState.PLANNED.value, TargetState.IN_FLIGHT.value)
+    orgs = wave.targets.filter(state__in=going).values_list("org__key", flat=True)
+    return [
+        f"{sf_id}, a push request of somebody else, holds {count} orgs of wave {wave.number}; "
+        "it lifts itself when that has ended"
+        for sf_id, count in sweep.in_the_way(link, orgs)
+    ]
 
 
 def _few_calls_left(link: Connection) -> bool:

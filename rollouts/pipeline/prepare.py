@@ -14,8 +14,17 @@ from django.db.models import Max
 
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import ATTEMPT_LIVE, AttemptState, BatchState, TargetState
-from rollouts.models import Attempt, Batch, Exclusion, FrozenOrg, Installation, Target, Wave
-from rollouts.pipeline import clock, doubt, timing
+from rollouts.models import (
+    Attempt,
+    Batch,
+    Connection,
+    Exclusion,
+    FrozenOrg,
+    Installation,
+    Target,
+    Wave,
+)
+from rollouts.pipeline import clock, doubt, memory, timing
 from rollouts.pipeline.dropouts import hold_for_review, leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
@@ -43,10 +52,10 @@ def reserve(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) ->
     if not still:
         return None
     policy = wave.rollout.policy
-    start = timing.earliest_start(frozen, policy, now)
     link = wave.rollout.to_version.package.connection
+    start = memory.marked_second(timing.earliest_start(frozen, policy, now), link)
     while Batch.objects.filter(connection=link, start_at=start).exists():
-        start += timedelta(seconds=1)
+        start += memory.MINUTE
     number = (wave.batches.aggregate(top=Max("number"))["top"] or 0) + 1
     batch = Batch.objects.create(
         wave=wave,
@@ -295,6 +304,13 @@ def _leave_refused_out(
     leave_out(batch.wave, lost, now=now, detail={"orgs": orgs})
 
 
+def _was_rounded(batch: Batch, kept: datetime | None) -> bool:
+    """Say whether Salesforce kept our start to the minute only."""
+    if kept is None or batch.start_at is None or kept == batch.start_at or kept.second:
+        return False
+    return abs(kept - batch.start_at) < memory.MINUTE
+
+
 def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
     """Read everything back and compare sets, not counts; nothing is remembered, all is read."""
     batch = claim.batch
@@ -316,6 +332,12 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
             doubt.want_cancel(
                 batch, f"the request differs from the approved list: {difference}", now
             )
+        return
+    if request is not None and _was_rounded(batch, request.start):
+        Connection.objects.filter(pk=batch.connection_id).update(whole_minutes=True)
+        doubt.want_cancel(
+            batch, "Salesforce keeps starts to the minute; it is cut anew at a whole one", now
+        )
         return
     if (
         request is None

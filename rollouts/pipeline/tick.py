@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from rollouts.models import Connection, Rollout
-from rollouts.pipeline import batches, clock, conduct, confirm, sync, track, watch
+from rollouts.pipeline import batches, clock, conduct, confirm, memory, sync, track, watch
 from rollouts.pipeline.leases import beat, leased
 from rollouts.pipeline.transitions import Overtaken
 from rollouts.salesforce.connect import gateway_for
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 def tick() -> None:
     """Look after every running rollout once; one rollout's trouble does not stop the others."""
+    memory.look_back()
     for rollout in Rollout.objects.running().order_by("pk"):
         try:
             _look_after(rollout)
@@ -66,6 +67,7 @@ def sync_all(*, full: bool | None = None) -> None:
 
 def watch_all() -> None:
     """Let the watcher make its round over every connection, each with a heartbeat of its own."""
+    memory.look_back()
     began, whole = clock.now(), True
     for link in Connection.objects.live():
         try:

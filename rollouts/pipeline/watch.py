@@ -13,7 +13,7 @@ from datetime import datetime
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState, RolloutState
 from rollouts.models import Batch, Connection, Event, Exclusion, Package
-from rollouts.pipeline import approve, clock, doubt, halting, holds, timing
+from rollouts.pipeline import approve, clock, doubt, halting, holds, sweep
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.holds import watcher_part
 from rollouts.pipeline.leases import beat
@@ -30,6 +30,10 @@ def watch(link: Connection, gateway: Gateway) -> bool:
     now = clock.now()
     # Stopping comes first: it must not wait for reads that may fail.
     _finish_recalls(link, gateway)
+    if sweep.due(link, now):
+        sweep.sweep(link, gateway)
+    else:
+        sweep.follow(link, gateway, now)
     whole = True
     for package in link.packages.all():
         if not Batch.objects.filter(wave__rollout__to_version__package=package).exists():
@@ -54,7 +58,7 @@ def _judge(package: Package, request: SfRequest, gateway: Gateway, now: datetime
         .first()
     )
     if batch is None:
-        _unknown_request(package, request, gateway, now)
+        sweep.meet(package, request, gateway, now)
         return
     if batch.state in _ENDS:
         _open_again(batch, request, gateway, now)
@@ -127,32 +131,6 @@ def _open_again(batch: Batch, request: SfRequest, gateway: Gateway, now: datetim
         _cancel_quietly(request, gateway)
     elif batch.wave.rollout.state == RolloutState.ACTIVE.value:
         halting.halt(batch.wave.rollout, because=f"{request.id} runs though canceled", now=now)
-
-
-def _unknown_request(package: Package, request: SfRequest, gateway: Gateway, now: datetime) -> None:
-    """Ours by its start second but bound to nothing: an orphan. Else it is somebody else's."""
-    ours = Batch.objects.filter(
-        connection=package.connection,
-        start_at=request.start,
-        list__to_version__sf_id=request.version_id,
-    ).first()
-    if ours is not None:
-        sent = ours.created_sent_at
-        still_looking = ours.sf_id is None and ours.state not in _ENDS
-        if still_looking or (sent and now < sent + timing.late_call()):
-            return
-        # We add orgs to bound requests only: one that has some is not ours after all.
-        if not gateway.jobs([request.id]):
-            _cancel_quietly(request, gateway)
-            return
-    said = Event.objects.filter(action="foreign_request", subject=request.id).exists()
-    if not said:
-        record(
-            "foreign_request",
-            request.id,
-            now=now,
-            reason=f"a push request that Pushboard did not make is {request.status.value}",
-        )
 
 
 def _cancel_quietly(request: SfRequest, gateway: Gateway) -> None:

@@ -206,6 +206,9 @@ class Gateway(Protocol):
     def open_requests(self, package_id: str) -> list[SfRequest]:
         """Read every request of a package that is Created, Pending or InProgress."""
 
+    def requests_since(self, package_id: str, since: datetime) -> list[SfRequest]:
+        """Read every request of a package, in any status, that starts at or after a moment."""
+
     def job_counts(self, request_ids: Sequence[str]) -> dict[str, dict[SfStatus, int]]:
         """Count jobs by request and status in one query."""
 

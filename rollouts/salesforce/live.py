@@ -204,6 +204,21 @@ class SalesforceGateway(BulkCalls, LicenceCalls, ProofCalls):
     def _jobs(self, found: Iterable[rows.Row]) -> list[SfJob]:
         return [rows.job(row, self._statuses.read) for row in found]
 
+    def requests_since(self, package_id: str, since: datetime) -> list[SfRequest]:
+        """Read every request of a package, in any status, that starts at or after a moment."""
+        package = soql.sf_id(package_id, PACKAGE)
+        moment = since.replace(microsecond=0)
+        query = _REQUESTS.also(
+            equals("PackageVersion.MetadataPackageId", package),
+            at_least("ScheduledStartTime", moment),
+        )
+        found = self._requests(self._all("read the push requests since a day", query))
+        return [
+            one
+            for one in found
+            if one.package_id == package.text and one.start is not None and one.start >= moment
+        ]
+
     def job_counts(self, request_ids: Sequence[str]) -> dict[str, dict[SfStatus, int]]:
         """Count jobs by request and status in one query; a request without jobs counts nothing."""
         counts: dict[str, dict[SfStatus, int]] = {long_id(one): {} for one in request_ids}

@@ -15,7 +15,7 @@ from rollouts.access import Request, can, known
 from rollouts.domain.connecting import OrgRole
 from rollouts.domain.lifecycle import BatchState
 from rollouts.domain.permissions import Permission
-from rollouts.models import Batch, Hold, HoldKind, Rollout
+from rollouts.models import Batch, Deployment, Hold, HoldKind, Rollout
 from rollouts.pipeline import clock, report
 
 VERSION = "0.1.0"
@@ -87,6 +87,7 @@ def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
     stop = (
         Hold.objects.in_force().filter(kind=HoldKind.STOP_EVERYTHING).select_related("by").first()
     )
+    restored = Deployment.objects.exclude(restored_at=None).first()
     return built | {
         "person": request.user,
         "role_words": ", ".join(sorted(role.value for role in request.roles)) or "no role yet",
@@ -94,7 +95,7 @@ def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
         "may_plan": can(request, Permission.PLAN),
         "anything_runs": Batch.objects.filter(state__in=AT_WORK).exists(),
         "lamp": _lamp(health, stop),
-        "banners": _banners(health, stop),
+        "banners": _banners(health, stop, restored),
         "tabs": _tabs(request.path),
         "orgs_read_at": _oldest(health.sync_as_of.values()),
         "pushes_read_at": _pushes_read_at(),
@@ -133,8 +134,10 @@ def _halves(words: str) -> tuple[str, str]:
     return what, means[:1].upper() + means[1:]
 
 
-def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
-    """List at most two lines, the most serious first."""
+def _banners(
+    health: report.Health, stop: Hold | None, restored: Deployment | None
+) -> list[Banner]:
+    """List a few lines, the most serious first."""
     lines = []
     if stop:
         why = f"Reason: {stop.reason}" if stop.reason else "Reason not given yet."
@@ -146,6 +149,20 @@ def _banners(health: report.Health, stop: Hold | None) -> list[Banner]:
                 f"{stop.by} pressed it. Nothing new starts. {why}",
                 reverse("stop"),
                 "Look",
+            )
+        )
+    if restored:
+        lines.append(
+            Banner(
+                "stop",
+                "warn",
+                "The database was put back to an older state.",
+                "Pushboard only reads: nothing is prepared or armed, and every way to stop works. "
+                "Whoever runs this installation ends it with “manage.py reconcile "
+                "--after-restore”, which matches every push request at Salesforce. "
+                f"Noticed because {restored.restored_why}.",
+                reverse("status"),
+                "Status",
             )
         )
     if health.tone != "ok":

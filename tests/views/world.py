@@ -196,6 +196,7 @@ def make(orgs: int = 60) -> World:
         name="Packaging org", login_url="http://127.0.0.1:9", simulated=True, answered_at=now,
         mode="push",
         org_id=key_of(1), org_name="Harbor packaging", calls_used=120, calls_limit=15000,
+        swept_at=now,
     )  # fmt: skip
     package = Package.objects.create(
         connection=link, sf_id=key_of(1, ids.PACKAGE), name="Harbor", namespace="hbr"
@@ -211,7 +212,7 @@ def make(orgs: int = 60) -> World:
     SyncRun.objects.create(
         package=package, full=True, read_at=now, ended_at=now, ok=True, listed=orgs, new=orgs
     )
-    for part in ("tick", "watcher", "sync"):
+    for part in ("tick", "watcher", f"watcher {link.pk}", "sync"):
         Heartbeat.objects.create(part=part, beat_at=now)
     return world
 

@@ -1,0 +1,164 @@
+"""Does this database still know what it once knew? If not, nothing new starts.
+
+A database that was put back from a backup has forgotten what was armed, halted and withdrawn since.
+Two things outside it remember. A note in the data folder (and in the memory of each process) holds
+how far the history had come; and every request of this installation starts at a second of the
+minute that is its own mark, so that Salesforce remembers too (``sweep`` asks it).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from rollouts.models import ChainHead, Connection, Deployment, Event
+from rollouts.pipeline import clock
+from rollouts.pipeline.transitions import record, writing
+
+log = logging.getLogger(__name__)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How far the history had come when somebody last looked."""
+
+    sequence: int
+    hash: str
+
+
+_noted: dict[UUID, Note] = {}
+
+
+def deployment() -> Deployment:
+    """Return the row of this installation, made at the first call."""
+    row = Deployment.objects.first()
+    if row is not None:
+        return row
+    with transaction.atomic():
+        return Deployment.objects.create(simulation=settings.SIMULATION, created_at=clock.now())
+
+
+def restored() -> bool:
+    """Say whether the database was put back and not yet matched with Salesforce."""
+    return Deployment.objects.exclude(restored_at=None).exists()
+
+
+# --- the mark -------------------------------------------------------------------------------------
+
+
+def mark() -> int:
+    """Return the second of the minute, 1 to 59, at which this installation's requests start.
+
+    People and other tools schedule at whole minutes, so 0 is nobody's mark.
+    """
+    return deployment().installation.int % 59 + 1
+
+
+def marked_second(earliest: datetime, link: Connection) -> datetime:
+    """Return the first moment from ``earliest`` on that bears the mark.
+
+    Where Salesforce keeps whole minutes only, no mark can be kept, and whole minutes it is.
+    """
+    second = 0 if link.whole_minutes else mark()
+    at = earliest.replace(second=second, microsecond=0)
+    return at if at >= earliest else at + MINUTE
+
+
+def is_marked(start: datetime | None, link: Connection) -> bool:
+    """Say whether a request's start second bears the mark of this installation."""
+    return start is not None and not link.whole_minutes and start.second == mark()
+
+
+# --- the note outside -----------------------------------------------------------------------------
+
+
+def look_back() -> None:
+    """Compare the history with the note outside, and renew the note.
+
+    The note is read before the history: what was noted was committed, so a database that has not
+    forgotten it shows at least as much.
+    """
+    installation = deployment().installation
+    note = max(
+        (known for known in (_read(installation), _noted.get(installation)) if known),
+        key=lambda known: known.sequence,
+        default=None,
+    )
+    head = ChainHead.objects.first()
+    if note is not None and not _still_known(note, head):
+        remember_restored(
+            f"the history has {head.sequence if head else 0} lines, and it had {note.sequence} "
+            "with another text before"
+        )
+        return
+    if head is not None and head.sequence and (note is None or head.sequence > note.sequence):
+        write_note(installation, Note(head.sequence, head.hash))
+
+
+def _still_known(note: Note, head: ChainHead | None) -> bool:
+    if head is None or head.sequence < note.sequence:
+        return False
+    return Event.objects.filter(sequence=note.sequence, hash=note.hash).exists()
+
+
+def _place(installation: UUID) -> Path:
+    return Path(settings.DATA_DIR) / f"memory-{installation}.json"
+
+
+def _read(installation: UUID) -> Note | None:
+    try:
+        stored = json.loads(_place(installation).read_text())
+        return Note(int(stored["sequence"]), str(stored["hash"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        log.warning("the note of the history in %s can't be read", settings.DATA_DIR)
+        return None
+
+
+def write_note(installation: UUID, note: Note) -> None:
+    """Write down how far the history has come, here and in the data folder."""
+    _noted[installation] = note
+    place = _place(installation)
+    fresh = place.with_suffix(f".{os.getpid()}")
+    try:
+        fresh.write_text(json.dumps({"sequence": note.sequence, "hash": note.hash}))
+        fresh.replace(place)
+    except OSError as error:
+        # This process still remembers; only one that starts after a restore would not.
+        log.warning("the note of the history can't be written: %s", error)
+
+
+# --- restored, and matched again ------------------------------------------------------------------
+
+
+@writing()
+def remember_restored(why: str) -> None:
+    """Note that the database was put back: from here on nothing is created, filled or armed."""
+    row = Deployment.objects.select_for_update().get(pk=deployment().pk)
+    if row.restored_at is not None:
+        return
+    now = clock.now()
+    Deployment.objects.filter(pk=row.pk).update(restored_at=now, restored_why=why)
+    record("restored", "the database", now=now, after="only reads", reason=why)
+    log.warning("the database was put back to an older state: %s", why)
+
+
+def matched(reason: str) -> None:
+    """End the time of only reading: everything at Salesforce is known again."""
+    row = deployment()
+    with writing():
+        Deployment.objects.filter(pk=row.pk).update(restored_at=None, restored_why="")
+        event = record(
+            "after_restore", "the database", now=clock.now(), before="only reads", reason=reason
+        )
+    write_note(row.installation, Note(event.sequence, event.hash))

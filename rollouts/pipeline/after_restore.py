@@ -48,7 +48,7 @@ def match() -> Matched:
     """
     _void_everything()
     found = Matched()
-    for link in Connection.objects.all():
+    for link in Connection.objects.filter(disconnected_at=None):
         gateway = gateway_for(link)
         since = memory.deployment().created_at - sweep.OVERLAP
         for package in link.packages.all():

@@ -77,6 +77,13 @@ def freeze(wave: Wave, *, by: Person, now: datetime) -> FrozenList:
     return _store_list(wave, left, by, now)
 
 
+def nothing_left(wave: Wave) -> bool:
+    """Say whether a called-back wave has no org left to push: it needs no list, it bakes next."""
+    if wave.state != WaveState.FROZEN.value or not _is_void(wave):
+        return False
+    return not wave.targets.filter(state=TargetState.PLANNED.value).exists()
+
+
 def _is_void(wave: Wave) -> bool:
     return wave.frozen_list is None or wave.frozen_list.voided_at is not None
 

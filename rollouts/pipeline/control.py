@@ -55,12 +55,35 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What came of a stop so far; ``pending`` batches are asked for but not yet read back."""
+    """What came of a stop so far, batches by key; ``pending`` are asked for, not yet read back.
+
+    ``orgs_back`` orgs were called back for certain; ``will_finish`` are at work at Salesforce.
+    """
 
     called_back: tuple[int, ...] = ()
     too_late: tuple[int, ...] = ()
     pending: tuple[int, ...] = ()
+    orgs_back: int = 0
     will_finish: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """Say it honestly: what is certain, what is not yet, and what nobody can stop."""
+        parts = [f"{_counted(len(self.called_back), 'batch')} called back"]
+        if self.called_back:
+            parts[0] += f" with {_counted(self.orgs_back, 'org')}, as Salesforce confirms"
+        if self.pending:
+            parts.append(f"{_counted(len(self.pending), 'recall')} asked for and not confirmed yet")
+        if self.too_late:
+            parts.append(f"{_counted(len(self.too_late), 'batch')} too late to call back")
+        left = _counted(self.will_finish, "org") if self.will_finish else "no org"
+        parts.append(f"{left} will finish at Salesforce")
+        return "; ".join(parts) + "."
+
+
+def _counted(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def reach(rollout: Rollout | None = None) -> Reach:
@@ -77,10 +100,13 @@ def reach(rollout: Rollout | None = None) -> Reach:
     )
 
 
-def send_cancels(batches: list[Batch], limit_seconds: float = 8.0) -> Stopped:
+def send_cancels(
+    batches: list[Batch], rollout: Rollout | None = None, limit_seconds: float = 8.0
+) -> Stopped:
     """Send and read back the cancels from this very process, for a few seconds at most.
 
-    What is not through by then the watcher and the conductor go on with.
+    What is not through by then the watcher and the conductor go on with. What will finish is
+    counted over the one rollout, or over all.
     """
     began = time.monotonic()
     for batch in batches:
@@ -95,11 +121,15 @@ def send_cancels(batches: list[Batch], limit_seconds: float = 8.0) -> Stopped:
     back = rows.filter(state__in=ended)
     late = rows.exclude(cancel_too_late_at=None)
     rest = rows.exclude(state__in=ended).filter(cancel_too_late_at=None)
+    going = Attempt.objects.live().filter(batch__state__in=_PAST)
+    if rollout is not None:
+        going = going.filter(batch__wave__rollout=rollout)
     return Stopped(
+        orgs_back=Attempt.objects.filter(batch__in=back, state="canceled").count(),
         called_back=tuple(back.values_list("pk", flat=True)),
         too_late=tuple(late.values_list("pk", flat=True)),
         pending=tuple(rest.values_list("pk", flat=True)),
-        will_finish=Attempt.objects.live().filter(batch__state__in=_PAST).count(),
+        will_finish=going.count(),
     )
 
 
@@ -131,7 +161,7 @@ def _set_hold(
         by=by,
         rollout=rollout,
         after="held",
-        reason=reason.strip() or "reason not given yet",
+        reason=reason.strip() or halting.NOT_GIVEN,
     )
     return hold
 
@@ -164,9 +194,8 @@ def lift_pause(rollout: Rollout, *, by: Person, reason: str = "", now: datetime)
 def halt(rollout: Rollout, *, by: Person, reason: str = "", now: datetime) -> Stopped:
     """Stop on evidence: void approvals, call back everything that has not started."""
     demand(by, Permission.HALT, now)
-    because = reason.strip() or f"halted by {by}, reason not given yet"
-    batches = _tried_again(lambda: halting.halt(rollout, because=because, by=by, now=now))
-    return send_cancels(batches)
+    batches = _tried_again(lambda: halting.halt(rollout, because=reason.strip(), by=by, now=now))
+    return send_cancels(batches, rollout)
 
 
 @writing()
@@ -193,6 +222,7 @@ def resume(rollout: Rollout, *, by: Person, reason: str, acknowledged: int, now:
         by=by,
         because=f"{reason.strip()} ({acknowledged} failures acknowledged)",
         reason="",
+        halted_by=None,
     )
 
 
@@ -242,7 +272,7 @@ def _abort(rollout: Rollout, by: Person, reason: str, now: datetime) -> list[Bat
 def abort(rollout: Rollout, *, by: Person, reason: str, now: datetime) -> Stopped:
     """End a rollout for good; it is aborted only when nothing of it can still start."""
     demand(by, Permission.ABORT, now)
-    return send_cancels(_tried_again(lambda: _abort(rollout, by, reason, now)))
+    return send_cancels(_tried_again(lambda: _abort(rollout, by, reason, now)), rollout)
 
 
 def stop_everything(*, by: Person, reason: str = "", now: datetime) -> Stopped:
@@ -323,7 +353,7 @@ def recall(batch: Batch, *, by: Person, reason: str = "", now: datetime) -> Stop
     if batch.state in {state.value for state in BATCH_ENDS} or batch.state in _PAST:
         raise Overtaken(f"The batch is {batch.state}; it can't be called back.")
     doubt.want_cancel(batch, f"recalled by {by}: {reason.strip() or 'no reason given yet'}", now)
-    return send_cancels([batch])
+    return send_cancels([batch], batch.wave.rollout)
 
 
 def look_again(batch: Batch, *, by: Person, now: datetime) -> None:

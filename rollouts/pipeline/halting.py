@@ -9,6 +9,7 @@ from rollouts.models import Batch, Person, Rollout
 from rollouts.pipeline import approve, doubt
 from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave, writing
 
+NOT_GIVEN = "reason not given yet"
 _APPROVED_OR_ON = (WaveState.APPROVED.value, WaveState.DISPATCHING.value, WaveState.BAKING.value)
 
 
@@ -16,6 +17,7 @@ _APPROVED_OR_ON = (WaveState.APPROVED.value, WaveState.DISPATCHING.value, WaveSt
 def halt(rollout: Rollout, *, because: str, now: datetime, by: Person | None = None) -> list[Batch]:
     """Halt a rollout: from this commit on no arming transaction of it can succeed.
 
+    A person's reason may follow later (``because`` is "" until then); a rule always has one.
     Returns the batches that are being called back.
     """
     rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
@@ -25,12 +27,14 @@ def halt(rollout: Rollout, *, because: str, now: datetime, by: Person | None = N
         rollout,
         RolloutState.HALTED,
         now=now,
-        because=because,
+        because=because or NOT_GIVEN,
         by=by,
         reason=because,
+        halted_by=by,
         epoch=rollout.epoch + 1,
     )
-    return void_and_recall(rollout, reason=f"halted: {because}", now=now, by=by)
+    why = because or f"by {by}, {NOT_GIVEN}"
+    return void_and_recall(rollout, reason=f"halted: {why}", now=now, by=by)
 
 
 @writing()

@@ -87,9 +87,12 @@ def finish(batch: Batch, now: datetime) -> None:
 
 
 @writing()
-def too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
-    """The request had started: say so, and go on tracking it to its end."""
-    Batch.objects.filter(pk=batch.pk, cancel_too_late_at=None).update(cancel_too_late_at=now)
+def note_too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
+    """Write down, once, that a recall was wanted and that Salesforce had started the request."""
+    if not Batch.objects.filter(pk=batch.pk, cancel_too_late_at=None).update(
+        cancel_too_late_at=now
+    ):
+        return
     record(
         "recall_too_late",
         f"wave {batch.wave.number} batch {batch.number}",
@@ -100,6 +103,12 @@ def too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
         after=BatchState.RUNNING.value,
         reason=f"Salesforce had started it: {status.value}",
     )
+
+
+@writing()
+def too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
+    """The request had started: say so, and go on tracking it to its end."""
+    note_too_late(batch, status, now)
     if batch.state != BatchState.RUNNING.value:
         if batch.state in (BatchState.CREATED.value, BatchState.VERIFIED.value):
             doubt.raise_doubt(batch, f"it is {status.value} though we never armed it", now)
@@ -115,4 +124,4 @@ def too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
         )
 
 
-__all__ = ["SF_ENDS", "call_back", "finish", "too_late"]
+__all__ = ["SF_ENDS", "arming_may_land", "call_back", "finish", "note_too_late", "too_late"]

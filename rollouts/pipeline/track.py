@@ -255,6 +255,9 @@ def _follow(batch: Batch, reading: Reading) -> None:
                 because=_lateness(batch, reading.as_of),
                 started_seen_at=reading.as_of,
             )
+        if request.status in _STARTED and batch.cancel_wanted_at and not batch.cancel_too_late_at:
+            # The wish came between a read that showed it started and our taking note of that.
+            recall.note_too_late(batch, request.status, reading.as_of)
         if request.status in _STARTED and batch.state in _UNARMED:
             doubt.want_cancel(
                 batch, f"it is {request.status.value} though we never armed it", clock.now()

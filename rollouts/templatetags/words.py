@@ -15,6 +15,7 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.models import Wave
+from rollouts.pipeline import approve
 
 
 class Face(NamedTuple):
@@ -51,6 +52,7 @@ WAVE: dict[str, Face] = {
 
 # A frozen wave whose list is void: it waits for the planner, not for an approver.
 CALLED_BACK = Face("canceled", "To be frozen again", "need")
+NOTHING_LEFT = Face("baking", "Nothing left to push", "idle")
 
 BATCH: dict[str, Face] = {
     BatchState.PLANNED: Face("planned", "Planned", "idle"),
@@ -121,6 +123,8 @@ def face(thing: str, state: object) -> Face:
 def wave_face(wave: Wave) -> Face:
     """Return the face of a wave, with the one thing that its state alone does not tell."""
     frozen = wave.frozen_list
+    if approve.nothing_left(wave):
+        return NOTHING_LEFT
     if wave.state == WaveState.FROZEN and (frozen is None or frozen.voided_at):
         return CALLED_BACK
     return face("wave", wave.state)

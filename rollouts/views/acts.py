@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from celery import Task
 from django.contrib import messages
@@ -15,6 +16,7 @@ from rollouts import tasks
 from rollouts.access import Request
 from rollouts.pipeline.transitions import Forbidden, Refusal
 
+T = TypeVar("T")
 OK, FORBIDDEN, CONFLICT, UNPROCESSABLE = 200, 403, 409, 422
 # A move with a page of its own: GET asks, POST acts.
 ASK_OR_ACT = require_http_methods(["GET", "HEAD", "POST"])
@@ -34,19 +36,22 @@ def posted(request: Request) -> QueryDict | None:
 
 def act(
     request: Request,
-    deed: Callable[[], object],
+    deed: Callable[[], T],
     *,
-    done: str,
+    done: str | Callable[[T], str],
     to: str,
     refused: Callable[[Refusal], HttpResponse],
 ) -> HttpResponse:
-    """Do it and go to the address, or show the refusal in the page it came from."""
+    """Do it and go to the address, or show the refusal in the page it came from.
+
+    ``done`` is what to say then, or makes the sentence from what came of it.
+    """
     try:
-        deed()
+        came_of_it = deed()
     except Refusal as refusal:
         return refused(refusal)
     ring(tasks.tick)
-    messages.success(request, done)
+    messages.success(request, done if isinstance(done, str) else done(came_of_it))
     return see(to)
 
 

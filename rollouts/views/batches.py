@@ -42,7 +42,7 @@ def recall(request: Request, slug: str, pk: int) -> HttpResponse:
         lambda: control.recall(
             found, by=request.user, reason=request.POST.get("reason", "").strip(), now=request.now
         ),
-        done="Recall sent. It counts when Salesforce confirms it; this page says when.",
+        done=lambda stopped: f"Recall: {stopped.sentence}",
         to=reverse("batch", args=[slug, pk]),
         refused=lambda refusal: _refused(request, found, refusal),
     )

@@ -64,7 +64,7 @@ def halt(request: Request, slug: str) -> HttpResponse:
         lambda: control.halt(
             found, by=request.user, reason=form.cleaned_data["reason"], now=request.now
         ),
-        done="Halted. Recalls were sent; each batch says when Salesforce has confirmed.",
+        done=lambda stopped: f"Halted: {stopped.sentence}",
         to=reverse("rollout", args=[slug]),
         refused=lambda refusal: _again(request, found, "rollouts/halt.html", form, refusal),
     )
@@ -83,7 +83,9 @@ def abort(request: Request, slug: str) -> HttpResponse:
         lambda: control.abort(
             found, by=request.user, reason=form.cleaned_data["reason"], now=request.now
         ),
-        done="Aborting. It ends when nothing of it can start any more.",
+        done=lambda stopped: (
+            f"Aborting: {stopped.sentence} It ends when nothing of it can start any more."
+        ),
         to=reverse("rollout", args=[slug]),
         refused=lambda refusal: _again(request, found, "rollouts/abort.html", form, refusal),
     )

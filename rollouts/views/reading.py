@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from rollouts.domain.lifecycle import WAVE_ENDS, AttemptState, TargetState, WaveState
+from rollouts.domain.lifecycle import (
+    WAVE_ENDS,
+    AttemptState,
+    RolloutState,
+    TargetState,
+    WaveState,
+)
 from rollouts.models import Approval, Attempt, Batch, Rollout, Target, Wave
-from rollouts.pipeline import report
+from rollouts.pipeline import approve, report
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -186,6 +192,11 @@ def _note(wave: Wave, approvers: list[str], is_current: bool, now: datetime) -> 
     if wave.state == WaveState.PLANNED:
         return f"To be frozen; needs {needed}" if is_current else f"Needs {needed}"
     if wave.state == WaveState.FROZEN and wave.frozen_list and wave.frozen_list.voided_at:
+        if approve.nothing_left(wave):
+            halted = wave.rollout.state == RolloutState.HALTED.value
+            return (
+                "Nothing left to push; bakes after Resume" if halted else "Nothing left; bakes next"
+            )
         return "Called back; to be frozen again"
     if wave.state == WaveState.FROZEN:
         left = wave.approvals_needed - len(approvers)

@@ -15,7 +15,7 @@ from rollouts.domain.lifecycle import ROLLOUT_ENDS, ROLLOUT_RUNS, RolloutState
 from rollouts.domain.permissions import Permission
 from rollouts.domain.planner import WORDS, Because
 from rollouts.models import Approval, Org, Rollout, Wave
-from rollouts.pipeline import report
+from rollouts.pipeline import reasons, report
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import status_of
 from rollouts.views.buttons import rollout_buttons, wave_buttons
@@ -117,6 +117,7 @@ def detail(request: Request, found: Rollout, stamp: str) -> dict[str, object]:
         "is_live": found.state not in {state.value for state in ROLLOUT_ENDS},
         "verdict": report.verdict(found, request.now, counted),
         "holds": report.holds(found, request.now),
+        "reason_owed": reasons.owed(found) if can(request, Permission.HALT) else "",
         "counts": counts,
         "late_after": late_after(counts),
         "left_out": len(found.left_out),

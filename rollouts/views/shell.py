@@ -134,9 +134,7 @@ def _halves(words: str) -> tuple[str, str]:
     return what, means[:1].upper() + means[1:]
 
 
-def _banners(
-    health: report.Health, stop: Hold | None, restored: Deployment | None
-) -> list[Banner]:
+def _banners(health: report.Health, stop: Hold | None, restored: Deployment | None) -> list[Banner]:
     """List a few lines, the most serious first."""
     lines = []
     if stop:

@@ -30,7 +30,7 @@ def stop(request: Request) -> HttpResponse:
         return act(
             request,
             lambda: control.stop_everything(by=request.user, reason=reason, now=request.now),
-            done="Everything is being stopped. Each batch says when Salesforce has answered.",
+            done=lambda stopped: f"Everything is stopped: {stopped.sentence}",
             to=reverse("stop"),
             refused=lambda refusal: _page(request, form, refusal=refusal),
         )

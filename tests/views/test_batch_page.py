@@ -66,7 +66,7 @@ def test_a_recall_is_asked_and_counts_only_when_confirmed(armed: Batch, sign_in:
     armed.refresh_from_db()
     assert armed.cancel_wanted_at
     assert armed.state != BatchState.CANCELED
-    assert "It counts when Salesforce confirms it" in answer
+    assert "1 recall asked for and not confirmed yet" in answer
     assert "Recalling…" in answer
 
 

@@ -172,7 +172,9 @@ def test_a_halt_needs_no_reason(running: Rollout, sign_in: Browser) -> None:
     running.refresh_from_db()
     assert answer.status_code == 303
     assert running.state == "halted"
-    assert "reason not given yet" in running.reason
+    assert running.reason == ""
+    page = sign_in("vic").get(PAGE).content.decode()
+    assert "Halted by Pia Planner, reason not given yet" in page
 
 
 def test_an_abort_needs_a_reason_and_keeps_the_form(running: Rollout, sign_in: Browser) -> None:

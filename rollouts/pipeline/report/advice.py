@@ -80,6 +80,8 @@ def wave_moves(wave: Wave, person: Person, now: datetime) -> list[Button]:
     match WaveState(wave.state):
         case WaveState.PLANNED:
             buttons.append(_freeze(wave, roles, "Freeze wave", over=over))
+        case WaveState.FROZEN if approve.nothing_left(wave):
+            pass
         case WaveState.FROZEN if wave.frozen_list and wave.frozen_list.voided_at:
             buttons.append(_freeze(wave, roles, "Freeze what is left", over=over))
         case WaveState.FROZEN:

@@ -12,6 +12,7 @@ from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, WaveState
 from rollouts.domain.permissions import Permission, may
 from rollouts.models import Person, Rollout, Wave
 from rollouts.pipeline import approve, conduct, holds
+from rollouts.pipeline.halting import NOT_GIVEN
 from rollouts.pipeline.report.counts import Counts, wave_counts
 
 _ENDS = [state.value for state in WAVE_ENDS]
@@ -50,11 +51,7 @@ def verdict(rollout: Rollout, now: datetime, waves: dict[int, Counts] | None = N
     tally = f"{done:,} of {plural(total, 'org')} upgraded, {failed:,} failed."
     match RolloutState(rollout.state):
         case RolloutState.HALTED:
-            return Verdict(
-                "fail",
-                f"Halted: {rollout.reason}",
-                f"{tally} An approver resumes it; what is left then needs a new approval.",
-            )
+            return Verdict("fail", _halted(rollout), f"{tally} {_after_halt(rollout)}")
         case RolloutState.COMPLETED:
             return Verdict("ok", "Done: every wave has passed.", tally)
         case RolloutState.COMPLETED_WITH_FAILURES:
@@ -71,6 +68,19 @@ def verdict(rollout: Rollout, now: datetime, waves: dict[int, Counts] | None = N
             return _going(rollout, counted, tally, now)
 
 
+def _halted(rollout: Rollout) -> str:
+    if rollout.reason:
+        return f"Halted: {rollout.reason}"
+    return f"Halted by {rollout.halted_by}, {NOT_GIVEN}"
+
+
+def _after_halt(rollout: Rollout) -> str:
+    wave = rollout.waves.exclude(state__in=_ENDS).first()
+    if wave is not None and approve.nothing_left(wave):
+        return f"An approver resumes it; nothing of wave {wave.number} is left, it bakes then."
+    return "An approver resumes it; what is left then needs a new approval."
+
+
 def _going(rollout: Rollout, counted: dict[int, Counts], tally: str, now: datetime) -> Verdict:
     by_people = holds.set_by_people(rollout)
     if by_people:
@@ -80,7 +90,8 @@ def _going(rollout: Rollout, counted: dict[int, Counts], tally: str, now: dateti
         return Verdict("run", "Every wave has ended; closing the rollout.", tally)
     name = f"Wave {wave.number}, {wave.name},"
     if wave.review:
-        return Verdict("need", f"{name} waits for a look: {wave.review}.", tally)
+        say = f"{name} waits for a look: {wave.review}."
+        return Verdict("need", say, f"An approver looks it over and lets it go on. {tally}")
     part = counted.get(wave.number, Counts())
     match WaveState(wave.state):
         case WaveState.PLANNED:
@@ -100,6 +111,8 @@ def _going(rollout: Rollout, counted: dict[int, Counts], tally: str, now: dateti
 
 def _waiting(wave: Wave, name: str, tally: str, now: datetime) -> Verdict:
     frozen = wave.frozen_list
+    if approve.nothing_left(wave):
+        return Verdict("run", f"{name} has nothing left to push; it bakes next.", tally)
     if frozen is None or frozen.voided_at:
         return Verdict("need", f"{name} waits: what is left must be frozen anew.", tally)
     given = frozen.approvals.standing().count()
@@ -143,7 +156,7 @@ def needs(person: Person, now: datetime) -> list[Need]:
         title = f"{rollout.to_version}"
         if rollout.state == RolloutState.HALTED.value:
             if may(roles, Permission.RESUME):
-                say = f"{title} is halted: {rollout.reason}"
+                say = f"{title}: {_halted(rollout)}"
                 found.append((0, Need(say, "Look", "fail", page)))
             continue
         wave = rollout.waves.exclude(state__in=_ENDS).select_related("frozen_list").first()
@@ -173,7 +186,7 @@ def _wave_need(wave: Wave, title: str, person: Person, now: datetime) -> tuple[i
     freezable = wave.state == WaveState.PLANNED.value or (
         wave.state == WaveState.FROZEN.value and void
     )
-    if freezable and may(roles, Permission.FREEZE):
+    if freezable and not approve.nothing_left(wave) and may(roles, Permission.FREEZE):
         say = f"{title}, wave {wave.number} ({wave.name}) can be frozen: {orgs}"
         return 3, Need(say, "Freeze", "queue", page)
     return None

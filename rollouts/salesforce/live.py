@@ -208,7 +208,7 @@ class SalesforceGateway(BulkCalls, LicenceCalls, ProofCalls):
         """Read every request of a package, in any status, that starts at or after a moment."""
         package = soql.sf_id(package_id, PACKAGE)
         moment = since.replace(microsecond=0)
-        query = _REQUESTS.also(
+        query = REQUESTS.also(
             equals("PackageVersion.MetadataPackageId", package),
             at_least("ScheduledStartTime", moment),
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rollouts.models import Batch, Event
-from rollouts.pipeline import control, doubt, tick, track
+from rollouts.pipeline import control, doubt, tick, track, transitions
 from rollouts.salesforce.errors import TryAgain
 from tests.support.trouble import (
     exactly_once,
@@ -60,7 +60,7 @@ def test_a_recall_asked_while_the_start_was_being_noted_is_too_late(
     assert batch.start_at
     world.clock.at = batch.start_at
     world.clock.forward(minutes=2)
-    move = track.move_batch
+    move = transitions.move_batch
 
     def asked_meanwhile(moving: Batch, *args: Any, **also: Any) -> None:
         # The wish is stored after the row was read for the last time and before it is moved.

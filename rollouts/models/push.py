@@ -69,6 +69,14 @@ class Batch(models.Model):
     created_sent_at = models.DateTimeField(null=True, blank=True)
     jobs_sent_at = models.DateTimeField(null=True, blank=True)
     jobs_unknown = models.BooleanField(default=False)
+    # All three may be null, so that SQLite need not remake the table and lose its triggers.
+    bulk_id = models.CharField(  # noqa: DJ001 - see above
+        max_length=18, null=True, blank=True, help_text="bulk job not yet read as ended"
+    )
+    bulk_loaded_at = models.DateTimeField(null=True, blank=True, help_text="it has its orgs")
+    looked_at = models.DateTimeField(
+        null=True, blank=True, help_text="just before its orgs' versions were last read"
+    )
     armed_sent_at = models.DateTimeField(null=True, blank=True)
     armed_at = models.DateTimeField(null=True, blank=True, help_text="ARM committed")
     cancel_wanted_at = models.DateTimeField(null=True, blank=True)

@@ -88,3 +88,75 @@ def _in_rows(
             f"INSERT INTO {into} VALUES ({places})",  # noqa: S608 - our own names
             [(*row, *constant) for row in rows],
         )
+
+
+def update_rows(
+    model: type[models.Model],
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    same: Mapping[str, Any] | None = None,
+) -> None:
+    """Update rows by their keys; in the caller's transaction.
+
+    Args:
+        model: whose table.
+        names: the fields that ``rows`` bring after the key.
+        rows: for each row its key and the values, as for `insert_rows`.
+        same: fields that get one value in all rows.
+    """
+    fields = [_field(model, name) for name in names]
+    fixed = [_field(model, name) for name in (same or {})]
+    constant = [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fixed, (same or {}).values(), strict=True)
+    ]
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)  # noqa: SLF001 - its public name
+    key = model._meta.pk  # noqa: SLF001 - its public name
+    always = [f"{quote(str(field.column))} = %s" for field in fixed]
+    write = _change_in_columns if connection.vendor == "postgresql" else _change_in_rows
+    for start in range(0, len(rows), _AT_ONCE):
+        write(table, [key, *fields], always, rows[start : start + _AT_ONCE], constant)
+
+
+def _change_in_columns(
+    table: str,
+    fields: Sequence[Any],
+    always: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    constant: Sequence[Any],
+) -> None:
+    quote = connection.ops.quote_name
+    names = [f"c{number}" for number in range(len(fields))]
+    arrays = ", ".join(
+        f"%s::{field.rel_db_type(connection) if field.primary_key else field.db_type(connection)}[]"
+        for field in fields
+    )
+    sets = [
+        f"{quote(field.column)} = v.{name}"
+        for field, name in zip(fields[1:], names[1:], strict=True)
+    ]
+    sql = (
+        f"UPDATE {table} SET {', '.join([*always, *sets])} "  # noqa: S608 - our own names
+        f"FROM UNNEST({arrays}) AS v({', '.join(names)}) "
+        f"WHERE {table}.{quote(fields[0].column)} = v.c0"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*constant, *(list(column) for column in zip(*rows, strict=True))])
+
+
+def _change_in_rows(
+    table: str,
+    fields: Sequence[Any],
+    always: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    constant: Sequence[Any],
+) -> None:
+    quote = connection.ops.quote_name
+    sets = [*always, *(f"{quote(field.column)} = %s" for field in fields[1:])]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {table} SET {', '.join(sets)} WHERE {quote(fields[0].column)} = %s",  # noqa: S608 - our own names
+            [(*constant, *values, key) for key, *values in rows],
+        )

@@ -19,7 +19,7 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.models import Attempt, Batch, Exclusion, Rollout, Wave
-from rollouts.pipeline import approve, clock, doubt, holds, memory, timing
+from rollouts.pipeline import approve, clock, doubt, holds, looking, memory, timing
 from rollouts.pipeline.dropouts import leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
@@ -81,7 +81,7 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
     if version is not None:
         unpushable = "" if version.released and not version.deprecated else "beta or deprecated"
     known = {one.sf_id: one.number for one in wanted.package.versions.all()}
-    installed = {row.org: row for row in gateway.installed(package, orgs)}
+    installed = looking.installed(wanted.package, orgs, gateway)
     lost = []
     for org in orgs:
         row = installed.get(org)
@@ -96,10 +96,7 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
             # A larger jump than anybody agreed to, or one that nobody can name.
             lost.append((org, TargetState.EXCLUDED.value))
     request = gateway.request(batch.sf_id)
-    jobs = gateway.jobs([batch.sf_id])
-    foreign = [
-        job.org for job in gateway.open_jobs_of(package, orgs) if job.request_id != batch.sf_id
-    ]
+    jobs, foreign = looking.jobs(wanted.package, batch.sf_id, orgs, gateway)
     return LiveReads(
         read_at=read_at,
         clock_drift=gateway.clock_drift(),
@@ -107,7 +104,7 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
         request_status=request.status.value if request else "",
         request_version=request.version_id if request else "",
         request_start=request.start if request else None,
-        job_orgs=tuple(job.org for job in jobs),
+        job_orgs=tuple(jobs),
         not_pushable=tuple(lost),
         foreign_orgs=tuple(foreign),
     )

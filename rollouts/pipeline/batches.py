@@ -7,7 +7,7 @@ from datetime import datetime
 
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState
 from rollouts.models import Batch, Rollout
-from rollouts.pipeline import arm, clock, doubt, memory, nameless, prepare, recall
+from rollouts.pipeline import arm, bulk, clock, doubt, memory, nameless, prepare, recall
 from rollouts.pipeline.leases import Claim, claimed
 from rollouts.pipeline.transitions import Overtaken
 from rollouts.salesforce.errors import SalesforceError
@@ -63,6 +63,7 @@ def _step(claim: Claim, gateway: Gateway, now: datetime) -> None:
     _expire(batch, now)
     if batch.cancel_wanted_at and batch.sf_id and batch.state != BatchState.RUNNING.value:
         recall.call_back(claim, gateway, now)
+        bulk.give_up(claim, gateway)
         return
     if batch.cancel_wanted_at and batch.state == BatchState.IN_DOUBT.value:
         nameless.call_back(claim, gateway, now)

@@ -24,16 +24,18 @@ from rollouts.models import (
     Target,
     Wave,
 )
-from rollouts.pipeline import clock, doubt, memory, timing
+from rollouts.models.rows import update_rows
+from rollouts.pipeline import bulk, clock, doubt, memory, timing
 from rollouts.pipeline.dropouts import hold_for_review, leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
+from rollouts.pipeline.refused import fenced, leave_refused_out, takes_orgs
 from rollouts.pipeline.shifts import drop_attempts, set_targets
-from rollouts.pipeline.transitions import Overtaken, move_batch, shift_attempt, writing
+from rollouts.pipeline.transitions import Overtaken, move_batch, writing
 from rollouts.salesforce.errors import Refused, TryAgain, Unknown
-from rollouts.salesforce.gateway import Added, Gateway, SfStatus
+from rollouts.salesforce.gateway import Gateway, SfStatus
 
-CHUNK = 200
+CHUNK = timing.COLLECTION
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 _PUSHED = [AttemptState.CONFIRMED.value, AttemptState.UNCONFIRMED.value]
 
@@ -53,7 +55,7 @@ def reserve(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) ->
         return None
     policy = wave.rollout.policy
     link = wave.rollout.to_version.package.connection
-    start = memory.marked_second(timing.earliest_start(frozen, policy, now), link)
+    start = memory.marked_second(timing.earliest_start(frozen, policy, now, len(still)), link)
     while Batch.objects.filter(connection=link, start_at=start).exists():
         start += memory.MINUTE
     number = (wave.batches.aggregate(top=Max("number"))["top"] or 0) + 1
@@ -155,14 +157,14 @@ def create(claim: Claim, gateway: Gateway, now: datetime) -> None:
     if not claim.may_send():
         return
     assert batch.start_at is not None  # noqa: S101 - reserved batches have a start
-    if not _fenced(batch, created_sent_at=clock.now()):
+    if not fenced(batch, created_sent_at=clock.now()):
         return
     try:
         with sending(batch, "create"):
             sf_id = gateway.create_request(batch.list.to_version.sf_id, batch.start_at)
     except TryAgain:
         # Certainly not there: the intent is taken back, and the next tick begins afresh.
-        _fenced(batch, created_sent_at=None)
+        fenced(batch, created_sent_at=None)
         return
     except Refused as refused:
         drop_attempts(batch, f"Salesforce refused the request: {refused}", now)
@@ -173,15 +175,6 @@ def create(claim: Claim, gateway: Gateway, now: datetime) -> None:
     except Unknown:
         return
     _bind(batch, sf_id, clock.now())
-
-
-def _fenced(batch: Batch, **values: object) -> bool:
-    """Write columns only while this worker's claim is the newest."""
-    changed = Batch.objects.filter(pk=batch.pk, epoch=batch.epoch).update(**values)
-    if changed:
-        for name, value in values.items():
-            setattr(batch, name, value)
-    return bool(changed)
 
 
 def _bind(batch: Batch, sf_id: str, now: datetime) -> None:
@@ -232,7 +225,9 @@ def fill(claim: Claim, gateway: Gateway, now: datetime) -> None:
     if now > timing.arm_until(batch, policy):
         doubt.want_cancel(batch, "not verified in time; it is cut anew", now)
         return
-    attempts = {a.org.key: a for a in batch.attempts.filter(state__in=_LIVE).select_related("org")}
+    if batch.bulk_id and not bulk.go_on(claim, gateway, _live(batch)):
+        return
+    attempts = _live(batch)
     there = [job.org for job in gateway.jobs([batch.sf_id])]
     extra = set(there) - set(attempts)
     if extra:
@@ -242,10 +237,19 @@ def fill(claim: Claim, gateway: Gateway, now: datetime) -> None:
     if not missing:
         verify(claim, gateway, clock.now())
         return
+    if len(missing) > CHUNK:
+        if bulk.begin(claim, gateway, missing) and bulk.go_on(claim, gateway, attempts):
+            verify(claim, gateway, clock.now())
+        return
     for start in range(0, len(missing), CHUNK):
         if not _add(claim, gateway, missing[start : start + CHUNK], attempts):
             return
     verify(claim, gateway, clock.now())
+
+
+def _live(batch: Batch) -> dict[str, Attempt]:
+    rows = batch.attempts.filter(state__in=_LIVE).select_related("org")
+    return {attempt.org.key: attempt for attempt in rows}
 
 
 def _add(claim: Claim, gateway: Gateway, orgs: list[str], attempts: dict[str, Attempt]) -> bool:
@@ -254,54 +258,24 @@ def _add(claim: Claim, gateway: Gateway, orgs: list[str], attempts: dict[str, At
     assert batch.sf_id is not None  # noqa: S101 - created batches are bound
     # Until there is an answer the call is unknown, also when this process dies in it.
     was = batch.jobs_unknown
-    if not claim.may_send() or not _fenced(batch, jobs_sent_at=clock.now(), jobs_unknown=True):
+    if not claim.may_send() or not fenced(batch, jobs_sent_at=clock.now(), jobs_unknown=True):
         return False
     try:
         with sending(batch, "add_jobs"):
             added = gateway.add_jobs(batch.sf_id, orgs)
     except TryAgain:
-        _fenced(batch, jobs_unknown=was)
+        fenced(batch, jobs_unknown=was)
         return False
     except Unknown:
         return False
     except Refused as refused:
         doubt.want_cancel(batch, f"Salesforce refused the orgs: {refused}", clock.now())
         return False
-    _fenced(batch, jobs_unknown=was)
-    if added.refused and not _takes_orgs(batch, gateway):
+    fenced(batch, jobs_unknown=was)
+    if added.refused and not takes_orgs(batch, gateway):
         return False
-    _leave_refused_out(batch, attempts, added, clock.now())
+    leave_refused_out(batch, attempts, added, clock.now())
     return not added.again
-
-
-def _takes_orgs(batch: Batch, gateway: Gateway) -> bool:
-    """Say whether a refusal was about the orgs: a request that is not Created refuses any org."""
-    assert batch.sf_id is not None  # noqa: S101 - created batches are bound
-    request = gateway.request(batch.sf_id)
-    if request is not None and request.status is SfStatus.CREATED:
-        return True
-    if request is not None and request.status is SfStatus.CANCELED:
-        doubt.canceled_elsewhere(batch, clock.now())
-    else:
-        doubt.want_cancel(batch, "the request takes no orgs any more", clock.now())
-    return False
-
-
-@writing()
-def _leave_refused_out(
-    batch: Batch, attempts: dict[str, Attempt], added: Added, now: datetime
-) -> None:
-    """Take refused orgs out with Salesforce's own words."""
-    lost: list[tuple[int, TargetState, str]] = []
-    for org, (code, message) in added.refused.items():
-        attempt = attempts[org]
-        reason = f"refused by Salesforce: {message} ({code})"[:400]
-        ours = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.RESERVED.value)
-        # An attempt that was called back meanwhile says nothing about its org any more.
-        if ours.update(state=AttemptState.CANCELED.value, reason=reason, moved_at=now):
-            lost.append((attempt.target_id, TargetState.EXCLUDED, reason))
-    orgs = {org: list(why) for org, why in added.refused.items()}
-    leave_out(batch.wave, lost, now=now, detail={"orgs": orgs})
 
 
 def _was_rounded(batch: Batch, kept: datetime | None) -> bool:
@@ -315,11 +289,14 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
     """Read everything back and compare sets, not counts; nothing is remembered, all is read."""
     batch = claim.batch
     assert batch.sf_id is not None  # noqa: S101 - created batches are bound
+    if batch.bulk_id:
+        # Salesforce may still be adding to it.
+        return
     if batch.jobs_unknown and batch.jobs_sent_at and now < batch.jobs_sent_at + timing.late_call():
         return
     request = gateway.request(batch.sf_id)
     jobs = gateway.jobs([batch.sf_id])
-    attempts = {a.org.key: a for a in batch.attempts.filter(state__in=_LIVE).select_related("org")}
+    attempts = _live(batch)
     difference = same_set(frozenset(attempts), [job.org for job in jobs])
     if request is not None and request.status is SfStatus.CANCELED:
         doubt.canceled_elsewhere(batch, now)
@@ -349,15 +326,11 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
         return
     try:
         with writing():
-            for job in jobs:
-                attempts[job.org].sf_id = job.id
-                attempts[job.org].sf_status = job.status.value
-                attempts[job.org].sf_as_of = now
-                shift_attempt(attempts[job.org], AttemptState.SUBMITTED, now)
-            Attempt.objects.bulk_update(
-                attempts.values(),
-                ["sf_id", "sf_status", "sf_as_of", "state", "moved_at"],
-                batch_size=200,
+            update_rows(
+                Attempt,
+                ("sf_id", "sf_status"),
+                [(attempts[job.org].pk, job.id, job.status.value) for job in jobs],
+                same={"sf_as_of": now, "state": AttemptState.SUBMITTED.value, "moved_at": now},
             )
             move_batch(
                 batch,

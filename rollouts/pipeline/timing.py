@@ -12,6 +12,9 @@ from rollouts.pipeline import clock
 
 # Salesforce may work on a call for ten minutes; one more for clocks.
 LATE_CALL = timedelta(minutes=11)
+# Orgs that one collection call takes; more are added by a bulk job, which works in its own time.
+COLLECTION = 200
+BULK_TIME = timedelta(minutes=10)
 
 
 def late_call() -> timedelta:
@@ -34,14 +37,15 @@ def arm_slack() -> timedelta:
     return max(timedelta(minutes=5), clock.wire(3 * settings.TICK_SECONDS + 2))
 
 
-def prepare_slack() -> timedelta:
+def prepare_slack(orgs: int = 0) -> timedelta:
     """Return how much time preparing and verifying gets before arming is due."""
-    return max(timedelta(minutes=5), clock.wire(4 * settings.TICK_SECONDS + 3))
+    usual = max(timedelta(minutes=5), clock.wire(4 * settings.TICK_SECONDS + 3))
+    return usual + (BULK_TIME if orgs > COLLECTION else timedelta())
 
 
-def earliest_start(frozen: FrozenList, policy: Policy, now: datetime) -> datetime:
+def earliest_start(frozen: FrozenList, policy: Policy, now: datetime, orgs: int = 0) -> datetime:
     """Return the earliest whole second at which a batch reserved now may start."""
-    lead = fuse(policy) + arm_slack() + prepare_slack()
+    lead = fuse(policy) + arm_slack() + prepare_slack(orgs)
     return clock.whole_second(max(now + lead, frozen.not_before))
 
 

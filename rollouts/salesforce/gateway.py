@@ -218,6 +218,9 @@ class Gateway(Protocol):
     def open_jobs_of(self, package_id: str, orgs: Sequence[str]) -> list[SfJob]:
         """Read jobs of these orgs, for any version of the package, that are not ended (chunked)."""
 
+    def open_jobs(self, package_id: str) -> list[SfJob]:
+        """Read every job of any version of the package that has not ended (paged)."""
+
     def errors(self, request_ids: Sequence[str]) -> list[SfError]:
         """Read every push error of these requests."""
 

@@ -239,19 +239,20 @@ class SalesforceGateway(BulkCalls, LicenceCalls, ProofCalls):
 
     def open_jobs_of(self, package_id: str, orgs: Sequence[str]) -> list[SfJob]:
         """Read jobs of these orgs, for any version of the package, that have not ended."""
-        query = JOBS.also(
-            equals(
-                "PackagePushRequest.PackageVersion.MetadataPackageId",
-                soql.sf_id(package_id, PACKAGE),
-            ),
-            not_in("Status", ENDS),
-        )
         keys = [soql.org_key(org) for org in orgs]
         found = self._chunks(
-            "read the orgs' open push jobs", query, "SubscriberOrganizationKey", keys
+            "read the orgs' open push jobs",
+            _open_jobs(package_id),
+            "SubscriberOrganizationKey",
+            keys,
         )
         asked = {long_id(org) for org in orgs}
         return [one for one in self._jobs(found) if one.org in asked and one.status not in SF_ENDS]
+
+    def open_jobs(self, package_id: str) -> list[SfJob]:
+        """Read every job of any version of the package that has not ended (paged)."""
+        found = self._all("read the open push jobs", _open_jobs(package_id))
+        return [one for one in self._jobs(found) if one.status not in SF_ENDS]
 
     def errors(self, request_ids: Sequence[str]) -> list[SfError]:
         """Read every push error of these requests."""
@@ -336,3 +337,11 @@ class SalesforceGateway(BulkCalls, LicenceCalls, ProofCalls):
             lambda sf: sf.restful(path, method="PATCH", json=body),
             stops=status is SfStatus.CANCELED,
         )
+
+
+def _open_jobs(package_id: str) -> Query:
+    package = soql.sf_id(package_id, PACKAGE)
+    return JOBS.also(
+        equals("PackagePushRequest.PackageVersion.MetadataPackageId", package),
+        not_in("Status", ENDS),
+    )

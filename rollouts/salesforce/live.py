@@ -74,12 +74,15 @@ class SalesforceGateway(BulkCalls, LicenceCalls, ProofCalls):
         org_id = self.login.access().org_id
         query = Query(Thing.ORGANIZATION, ("Id", "Name"), (equals("Id", soql.sf_id(org_id, ORG)),))
         found = self._all("read the org's name", query)
+        what = "read who we are"
         try:
-            told = self._ask(Kind.READ, "read who we are", lambda sf: sf.oauth2("userinfo"))
+            told = self._ask(Kind.READ, what, lambda sf: sf.oauth2("userinfo"))
         except Refused:
             # A connected app may lack the scope for it; the name is for people only.
-            told = None
-        username = told.get("preferred_username") if isinstance(told, dict) else None
+            told = {}
+        if not isinstance(told, dict):
+            raise of_nonsense(Kind.READ, what)
+        username = told.get("preferred_username")
         return Identity(
             org_id=org_id,
             org_name=rows.text(found[0], "Name") if found else "",

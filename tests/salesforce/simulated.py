@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ class Stage:
     gateway: SalesforceGateway = field(init=False)
     at: datetime = START
     seconds: float = 0.0
+    logins: int = 0
 
     def wait(self, seconds: float) -> None:
         """Let time of the machine pass, as for an answer that trickles in."""
@@ -101,7 +102,7 @@ def staged(
             carrier=lambda: InProcess(sim, stage.wait),
             monotonic=lambda: stage.seconds,
         )
-        stage.gateway = _gateway(transport, f"http://{HOST}", credentials)
+        stage.gateway = _gateway(stage, transport, f"http://{HOST}", credentials)
         yield stage
         sim.close()
         return
@@ -116,7 +117,7 @@ def staged(
             ca_bundle=made.bundle(Path(folder)) if secure else "",
         )
         url = f"{server.scheme}://127.0.0.1:{server.port}"
-        stage.gateway = _gateway(transport, url, credentials)
+        stage.gateway = _gateway(stage, transport, url, credentials)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
@@ -129,10 +130,34 @@ def staged(
             server.finish()
 
 
-def _gateway(transport: Transport, url: str, credentials: Credentials) -> SalesforceGateway:
+class _Counted:
+    """Credentials that count how often they were shown."""
+
+    def __init__(self, credentials: Credentials, stage: Stage) -> None:
+        self._credentials = credentials
+        self._stage = stage
+
+    def form(self, audience: str) -> dict[str, str]:
+        self._stage.logins += 1
+        return self._credentials.form(audience)
+
+    def granted(self, told: Mapping[str, object]) -> None:
+        self._credentials.granted(told)
+
+
+def _gateway(
+    stage: Stage, transport: Transport, url: str, credentials: Credentials
+) -> SalesforceGateway:
+    login = Login(
+        transport,
+        url,
+        _Counted(credentials, stage),
+        name="Packaging org",
+        monotonic=lambda: stage.seconds,
+    )
     return SalesforceGateway(
         transport,
-        Login(transport, url, credentials, name="Packaging org"),
+        login,
         api_version="67.0",
         writes_allowed=True,
         name="Packaging org",

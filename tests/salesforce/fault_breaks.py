@@ -10,7 +10,7 @@ from unittest import mock
 
 from rollouts.salesforce import client, live
 from rollouts.salesforce.auth import Login
-from rollouts.salesforce.errors import Refused, Unknown
+from rollouts.salesforce.errors import Refused, TryAgain, Unknown
 from rollouts.salesforce.outcomes import Kind
 
 
@@ -78,7 +78,7 @@ def _logins_without_end() -> Iterator[None]:
         for _ in range(3):
             try:
                 return ask(self, kind, what, call)
-            except client.TryAgain:
+            except TryAgain:
                 self.login._refused = None
         return ask(self, kind, what, call)
 
@@ -96,7 +96,7 @@ def _half_a_list_is_a_list() -> Iterator[None]:
     def some(self: Any, what: str, query: Any) -> Iterator[Any]:
         try:
             yield from pages(self, what, query)
-        except client.TryAgain:
+        except TryAgain:
             return
 
     with mock.patch.object(live.SalesforceGateway, "_pages", some):

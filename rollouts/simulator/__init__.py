@@ -6,6 +6,7 @@ It imports nothing of the dashboard. Start it with `python -m rollouts.simulator
 
 from __future__ import annotations
 
+from .faces import OrgFace
 from .faults import Fault, FaultKind
 from .messages import Request, Response
 from .options import FAST, BulkPace, Options, Pace, Role, Unknowns
@@ -21,6 +22,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Options",
+    "OrgFace",
     "Outcome",
     "Pace",
     "Request",

@@ -32,16 +32,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not clock.anchored:
             # Started by hand and not for the first time: go on from where the world stopped.
             simulator.set_clock(replace(clock, anchor_sim=simulator.now()))
-        server = SimulatorServer(
-            simulator, given.host, given.port, latency=given.latency_ms / 1_000
-        )
+        latency = given.latency_ms / 1_000
+        server = SimulatorServer(simulator, given.host, given.port, latency=latency)
+        beside = _license_org(simulator, given)
     except (CantListen, WrongWorld, ValueError, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     sys.stdout.write(f"Simulated Salesforce at http://{given.host}:{server.port}/simulator/\n")
+    for other in beside:
+        sys.stdout.write(f"Its License org at http://{given.host}:{other.port}/\n")
     sys.stdout.flush()
-    server.serve_until_stopped()
+    server.serve_until_stopped(*beside)
     return 0
+
+
+def _license_org(simulator: Simulator, given: argparse.Namespace) -> list[SimulatorServer]:
+    if given.lmo_port is None:
+        return []
+    role = simulator.face(Role.LMO).role
+    latency = given.latency_ms / 1_000
+    return [SimulatorServer(simulator, given.host, given.lmo_port, latency=latency, role=role)]
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -53,6 +63,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--orgs", type=int, default=2_000, help="subscriber orgs")
     parser.add_argument("--role", choices=[role.value for role in Role], default=known.role.value)
+    parser.add_argument(
+        "--lmo-port", type=int, help="answer for the world's License org too, on this port"
+    )
     parser.add_argument("--fast", action="store_true", help="pushes take seconds, not minutes")
     parser.add_argument("--failure-rate", type=float, default=known.failure_rate)
     parser.add_argument("--fault-rate", type=float, default=known.fault_rate)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from .fields import Field, Kind
 from .org_schema import OrgSchema
-from .schema import Field, Kind
 from .soql.compiler import CountPlan, compile_query
 from .soql.parser import parse_query
 from .soql.scope import Scope
@@ -22,6 +22,8 @@ _APEX: Final = {
     Kind.INT: "Integer",
     Kind.BOOLEAN: "Boolean",
     Kind.DATETIME: "Datetime",
+    Kind.DATE: "Date",
+    Kind.DOUBLE: "Double",
 }
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import records
+from .fields import Child, SObject
 from .messages import Request, Response, json_response
 from .refusals import RecordError, Refusal, not_found, not_json
 from .rest_call import Call
-from .schema import Child, SObject
 
 LARGEST_COLLECTION: Final = 200
 DEEPEST_TREE: Final = 5

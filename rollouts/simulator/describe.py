@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from .schema import Field, Kind, SObject
+from .fields import Field, Kind, SObject
 
 _SOAP_TYPES = {
     Kind.ID: "tns:ID",
@@ -12,6 +12,8 @@ _SOAP_TYPES = {
     Kind.INT: "xsd:int",
     Kind.BOOLEAN: "xsd:boolean",
     Kind.DATETIME: "xsd:dateTime",
+    Kind.DATE: "xsd:date",
+    Kind.DOUBLE: "xsd:double",
 }
 
 
@@ -65,7 +67,7 @@ def _summary(sobject: SObject, api: str) -> dict[str, object]:
     return {
         "activateable": False,
         "createable": sobject.writable,
-        "custom": False,
+        "custom": sobject.name.endswith("__c"),
         "deletable": False,
         "keyPrefix": sobject.prefix,
         "label": sobject.label,
@@ -90,7 +92,7 @@ def _field(field: Field) -> dict[str, object]:
     return {
         "aggregatable": field.kind is not Kind.BOOLEAN,
         "createable": "C" in field.can,
-        "custom": False,
+        "custom": field.name.endswith("__c"),
         "defaultedOnCreate": field.kind is Kind.BOOLEAN or field.name == "Status",
         "filterable": "W" in field.can,
         "groupable": "G" in field.can,

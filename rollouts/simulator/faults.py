@@ -263,6 +263,7 @@ def packed(request: Request) -> str:
             "headers": dict(request.headers),
             "body": base64.b64encode(request.body).decode(),
             "scheme": request.scheme,
+            "role": request.role,
         }
     )
 

@@ -26,6 +26,7 @@ class Request:
     body: bytes = b""
     scheme: str = "http"
     length_of_url: int = 0
+    role: str = ""  # which of the world's orgs is asked; empty means the one it was made for
 
     def header(self, name: str) -> str:
         """The value of a header, or an empty text."""

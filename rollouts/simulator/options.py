@@ -15,6 +15,12 @@ class Role(StrEnum):
 
     DEV_HUB = "devhub"  # owns both packages and answers ScratchOrgInfo
     PACKAGING = "packaging"  # a first-generation packaging org: owns Harbor only
+    LMO = "lmo"  # has the License Management App, and pushes nothing
+
+    @property
+    def tenant(self) -> str:
+        """Which of the two orgs of a world plays this role: the vendor's own, or the LMO."""
+        return "lmo" if self is Role.LMO else "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Pace:
     job: tuple[int, int] = (120, 480)
     quick_failure: tuple[int, int] = (5, 20)
     parallel_jobs: int = 20
+    licence_lag: tuple[int, int] = (300, 5_400)  # until the licence shows what the org has
 
 
 FAST = Pace(
@@ -34,6 +41,7 @@ FAST = Pace(
     late_start_delay=(5, 10),
     job=(5, 20),
     quick_failure=(1, 3),
+    licence_lag=(20, 60),
 )
 
 
@@ -65,6 +73,7 @@ class Unknowns:
     spaced_in_progress: bool = False  # emit "In Progress" in place of "InProgress"
     blocked_org_refused_at_create: bool = False
     empty_request_fails: bool = False
+    old_licence_names: bool = False  # licences lack the newer field names
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ class Options:
 
     role: Role = Role.DEV_HUB
     push_enabled: bool = True
+    lma: bool = False  # the License Management App is in the vendor's own org too
     client_id: str = "pushboard-demo"
     client_secret: str = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
     username: str = "releases@harborline.example"

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .fields import SObject
+from .lma_schema import NEWER_NAMES
 from .options import Options, Role
-from .schema import CREATED_FIELDS, PUSH_REQUEST, SOBJECTS, SObject
+from .schema import CREATED_FIELDS, PUSH_REQUEST, SOBJECTS
 
 
 class OrgSchema:
     """The objects of one org, found by name in any letter case or by id prefix."""
 
     def __init__(self, options: Options) -> None:
+        self.tenant = options.role.tenant
         self._objects: dict[str, SObject] = {}
         for sobject in SOBJECTS:
-            if sobject.needs_push and not options.push_enabled:
-                continue
-            if sobject.needs_dev_hub and options.role is not Role.DEV_HUB:
-                continue
-            shown = _with_spelling(sobject, options)
-            self._objects[sobject.name.lower()] = shown
+            if _there(sobject, options):
+                self._objects[sobject.name.lower()] = _shown(sobject, options)
 
     def find(self, name: str) -> SObject | None:
         """The object of that name, if this org has it."""
@@ -30,7 +29,17 @@ class OrgSchema:
         return list(self._objects.values())
 
 
-def _with_spelling(sobject: SObject, options: Options) -> SObject:
+def _there(sobject: SObject, options: Options) -> bool:
+    if sobject.needs_push:
+        return options.push_enabled and options.role is not Role.LMO
+    if sobject.needs_dev_hub:
+        return options.role is Role.DEV_HUB
+    if sobject.needs_lma:
+        return options.role is Role.LMO or options.lma
+    return True
+
+
+def _shown(sobject: SObject, options: Options) -> SObject:
     fields = sobject.fields
     if options.unknowns.spaced_in_progress:
         fields = tuple(
@@ -45,4 +54,6 @@ def _with_spelling(sobject: SObject, options: Options) -> SObject:
         )
     if options.unknowns.created_date_readable and sobject.name == PUSH_REQUEST.name:
         fields += CREATED_FIELDS
+    if options.unknowns.old_licence_names:
+        fields = tuple(field for field in fields if field.name not in NEWER_NAMES)
     return replace(sobject, fields=fields)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from . import licences
 from .chance import between, draw
 from .outcomes import CATALOGUE, Case, ErrorRow, Outcome, Verdict, failed, judge
 from .store import Work
@@ -118,6 +119,8 @@ def advance(work: Work, other: OtherEvent) -> None:
             _start(then, request_id)
         elif kind == _FINISH:
             _finish_job(then, request_id, job_id)
+        elif kind == licences.CATCH_UP:
+            licences.catch_up(then, body)
         else:
             other(then, kind, body)
 
@@ -250,6 +253,7 @@ def move_version(
         "UPDATE subscriber SET version_id = ?, modstamp = ? WHERE id = ?",
         (version_id, work.second, found.subscriber_id),
     )
+    plan_event(work, *licences.planned(work, org_key, found.package_id))
     note(
         work,
         "version_changed",
@@ -264,6 +268,7 @@ def move_version(
 def remove(work: Work, found: Installation, org_key: str) -> None:
     """The org no longer has the package."""
     work.db.execute("DELETE FROM subscriber WHERE id = ?", (found.subscriber_id,))
+    plan_event(work, *licences.planned(work, org_key, found.package_id))
     note(
         work,
         "subscriber_removed",

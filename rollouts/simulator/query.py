@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from .fields import Kind
 from .org_schema import OrgSchema
 from .refusals import Refusal
-from .schema import Kind
 from .soql.compiler import ChildPlan, CountPlan, RecordPlan, Shape, compile_query
 from .soql.parser import parse_query
 from .soql.scope import Scope

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import push
+from .fields import Field, Kind, SObject
 from .ids import BadId, long_id
 from .messages import Request
 from .org_schema import OrgSchema
 from .query import Json, shown
 from .refusals import Refusal, not_found, not_json, wrong_method
-from .schema import Field, Kind, SObject
 from .store import Work
 from .times import BadMoment, parse
 
@@ -111,7 +111,9 @@ def _find(work: Work, sobject: SObject, record_id: str) -> str:
         full = long_id(record_id)
     except BadId:
         raise Refusal(400, "MALFORMED_ID", f"malformed id {record_id}") from None
-    found = work.db.execute(f"SELECT id FROM {sobject.table} WHERE id = ?", (full,)).fetchone()  # noqa: S608 - our own names
+    mine = f" AND tenant = '{work.options.role.tenant}'" if sobject.per_tenant else ""
+    sql = f"SELECT id FROM {sobject.table} WHERE id = ?{mine}"  # noqa: S608 - our own names
+    found = work.db.execute(sql, (full,)).fetchone()
     if found is None:
         raise not_found()
     return full

@@ -11,12 +11,12 @@ from .bulk.resource import bulk_jobs
 from .columns import columns
 from .composite import composite
 from .describe import basic_information, describe, describe_global
+from .fields import NEWEST_API, OLDEST_API
 from .messages import Request, Response, empty_response, json_response
 from .org_schema import OrgSchema
 from .query import Queries, page_size
 from .refusals import Refusal, not_found
 from .rest_call import Call
-from .schema import NEWEST_API, OLDEST_API
 from .store import Work
 
 LONGEST_URL: Final = 16_384

@@ -11,6 +11,7 @@ import struct
 import sys
 import threading
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -43,6 +44,7 @@ class SimulatorServer(ThreadingHTTPServer):
         port: int = 0,
         *,
         latency: float = 0.0,
+        role: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
         if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
@@ -50,6 +52,8 @@ class SimulatorServer(ThreadingHTTPServer):
         self.simulator = simulator
         # Real seconds that each call to Salesforce takes on top; the control face stays quick.
         self.latency = latency
+        # Which of the world's orgs answers here; empty means the main one.
+        self.role = role
         self._tls = tls
         self._busy = 0
         self._busy_changed = threading.Condition()
@@ -106,21 +110,33 @@ class SimulatorServer(ThreadingHTTPServer):
                 self._busy -= 1
                 self._busy_changed.notify_all()
 
-    def serve_until_stopped(self) -> None:
-        """Serve until SIGTERM or SIGINT, then let running calls end and close the store."""
+    def serve_until_stopped(self, *beside: SimulatorServer) -> None:
+        """Serve until SIGTERM or SIGINT, then let running calls end and close the store.
+
+        Servers `beside` this one answer for other orgs of the same world, for as long.
+        """
+        for other in beside:
+            threading.Thread(target=other.serve_forever, args=(0.2,), daemon=True).start()
         for wanted in (signal.SIGTERM, signal.SIGINT):
             signal.signal(wanted, self._on_signal)
         try:
             self.serve_forever(poll_interval=0.2)
         finally:
+            for other in beside:
+                other.shutdown()
+                other.stop_listening()
             self.finish()
 
     def finish(self) -> None:
         """Stop listening, wait briefly for running calls, close the store."""
+        self.stop_listening()
+        self.simulator.close()
+
+    def stop_listening(self) -> None:
+        """Close the address and wait briefly for running calls."""
         self.server_close()
         with self._busy_changed:
             self._busy_changed.wait_for(lambda: self._busy == 0, timeout=_GRACE_SECONDS)
-        self.simulator.close()
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         # shutdown() waits for the serving loop, so the loop's own thread must not call it.
@@ -139,6 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = dict(self.headers.items())
         request = Request.of(self.command, self.path, headers, body, self.server.scheme)
+        request = replace(request, role=self.server.role)
         response = self.server.perform(request)
         if response.reset:
             self._reset()

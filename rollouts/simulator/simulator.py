@@ -18,9 +18,10 @@ from .bulk.xml import PREFIX
 from .calls import classify
 from .clock import Clock, wall_now
 from .control import PackageEntry
+from .faces import Face, OrgFace, faces
 from .faults import FaultKind
 from .messages import Request, Response
-from .options import Options
+from .options import Options, Role
 from .org_schema import OrgSchema
 from .outcomes import ErrorRow, Outcome
 from .query import fold
@@ -75,7 +76,7 @@ class Simulator:
     def _take_switches(self) -> None:
         kept = dict(self._db.execute("SELECT name, value FROM switch").fetchall())
         self.options = switches.switched(self._given, kept)
-        self._schema = OrgSchema(self.options)
+        self._faces = faces(self.options)
 
     def _settle(self, orgs: int) -> None:
         known = {name: fact(self._db, name) for name in ("seed", "orgs", "role")}
@@ -99,14 +100,23 @@ class Simulator:
         with self._turn() as work:
             if request.path == "/simulator" or request.path.startswith("/simulator/"):
                 return control.answer(work, request)
-            call = classify(request, self._schema)
+            call = classify(request, self._face(request).schema)
             fault = faults.strike(work, request, call)
             if fault is None:
                 return self._answer(work, request)
             response = faults.perform(fault, work, request, self._answer, self._answer_later)
             if response.status and "Date" not in response.headers:
-                _stamp(work, response)
+                _stamp(replace(work, options=self._face(request).options), response)
             return response
+
+    def face(self, role: Role) -> OrgFace:
+        """One of the world's orgs; raises ValueError if it has none of this role."""
+        if role not in self._faces:
+            raise ValueError(f"This world has no {role}; it has {' and '.join(self._faces)}.")
+        return OrgFace(role, self.handle)
+
+    def _face(self, request: Request) -> Face:
+        return self._faces[Role(request.role) if request.role else self.options.role]
 
     def _answer_later(self, request: Request) -> Response:
         with self._turn() as work:
@@ -114,9 +124,11 @@ class Simulator:
 
     def _answer(self, work: Work, request: Request) -> Response:
         """Perform a call within the open transaction; a refused one leaves nothing behind."""
+        face = self._face(request)
+        work = replace(work, options=face.options)
         work.db.execute("SAVEPOINT call")
         try:
-            response = self._route(work, request)
+            response = self._route(work, face.schema, request)
         except Refusal as refusal:
             work.db.execute("ROLLBACK TO call")
             response = refused(request, refusal)
@@ -130,7 +142,7 @@ class Simulator:
         _stamp(work, response)
         return response
 
-    def _route(self, work: Work, request: Request) -> Response:
+    def _route(self, work: Work, schema: OrgSchema, request: Request) -> Response:
         path = request.path.rstrip("/")
         if request.length_of_url > LONGEST_URL:
             return Response(414, {"Content-Type": "text/html"}, b"<h1>URI Too Long</h1>")
@@ -148,16 +160,16 @@ class Simulator:
             bearer = {"Authorization": f"Bearer {request.header('X-SFDC-Session')}"}
             oauth.authenticate(work, replace(request, headers=bearer))
             usage.count_call(work)
-            return classic(work, self._schema, request)
+            return classic(work, schema, request)
         if path.startswith("/services/data/"):
             oauth.authenticate(work, request)
             usage.count_call(work)
-            return rest(work, self._schema, request)
+            return rest(work, schema, request)
         raise not_found()
 
     def _other_event(self, work: Work, kind: str, body: str) -> None:
         if kind in engine.EVENTS:
-            engine.happen(work, self._schema, kind, body)
+            engine.happen(work, self._faces[self.options.role].schema, kind, body)
             return
         request = faults.unpacked(body)
         answer = self._answer(work, request)
@@ -173,7 +185,7 @@ class Simulator:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 progress.advance(work, self._other_event)
-                engine.advance_wall(work, self._schema)
+                engine.advance_wall(work, self._faces[self.options.role].schema)
                 yield work
                 remember(self._db, "now", now)
             except BaseException:

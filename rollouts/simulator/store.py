@@ -15,16 +15,17 @@ from .ids import numbered_id
 from .options import Options
 from .times import whole_second
 
-LAYOUT: Final = 3  # raise it when a table changes; older files are refused
+LAYOUT: Final = 4  # raise it when a table changes; older files are refused
 
 _TABLES: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE serial (prefix TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE organization (
-  id TEXT PRIMARY KEY, name TEXT, division TEXT, namespace TEXT, instance_name TEXT, type TEXT,
-  is_sandbox INTEGER, trial_ends INTEGER, time_zone TEXT, modstamp INTEGER);
+  id TEXT PRIMARY KEY, tenant TEXT, name TEXT, division TEXT, namespace TEXT,
+  instance_name TEXT, type TEXT, is_sandbox INTEGER, trial_ends INTEGER, time_zone TEXT,
+  modstamp INTEGER);
 CREATE TABLE person (
-  id TEXT PRIMARY KEY, username TEXT, name TEXT, email TEXT, modstamp INTEGER);
+  id TEXT PRIMARY KEY, tenant TEXT, username TEXT, name TEXT, email TEXT, modstamp INTEGER);
 CREATE TABLE scratch_org (id TEXT PRIMARY KEY, modstamp INTEGER);
 CREATE TABLE package (
   id TEXT PRIMARY KEY, name TEXT, namespace TEXT, category TEXT, modstamp INTEGER);
@@ -50,6 +51,29 @@ CREATE TABLE push_error (
   id TEXT PRIMARY KEY, job_id TEXT, severity TEXT, type TEXT, title TEXT, message TEXT,
   details TEXT, modstamp INTEGER);
 CREATE INDEX push_error_job ON push_error (job_id);
+CREATE TABLE account (
+  id TEXT PRIMARY KEY, name TEXT, type TEXT, city TEXT, state TEXT, country TEXT,
+  country_code TEXT, time_zone TEXT, created INTEGER, modstamp INTEGER);
+CREATE TABLE lead (
+  id TEXT PRIMARY KEY, name TEXT, company TEXT, country TEXT, status TEXT, is_converted INTEGER,
+  created INTEGER, modstamp INTEGER);
+CREATE TABLE lma_package (
+  id TEXT PRIMARY KEY, name TEXT, package_id TEXT UNIQUE, developer_org TEXT, developer_name TEXT,
+  latest_id TEXT, released_on TEXT, status TEXT, tier REAL, created INTEGER, modstamp INTEGER);
+CREATE TABLE lma_version (
+  id TEXT PRIMARY KEY, name TEXT, lma_package_id TEXT, version_id TEXT UNIQUE, title TEXT,
+  number TEXT, sequence REAL, is_beta INTEGER, released_on TEXT, status TEXT, created INTEGER,
+  modstamp INTEGER);
+CREATE TABLE licence (
+  id TEXT PRIMARY KEY, name TEXT, org_key TEXT, lma_package_id TEXT, lma_version_id TEXT,
+  account_id TEXT, lead_id TEXT, instance_name TEXT, is_sandbox INTEGER, status TEXT, kind TEXT,
+  org_status TEXT, installed_on TEXT, expires_on TEXT, trial_ends_on TEXT, seats REAL, used REAL,
+  created INTEGER, modstamp INTEGER);
+CREATE INDEX licence_org ON licence (org_key, lma_package_id);
+CREATE TABLE licence_history (
+  id TEXT PRIMARY KEY, licence_id TEXT, field TEXT, old_value TEXT, new_value TEXT,
+  created INTEGER);
+CREATE INDEX licence_history_licence ON licence_history (licence_id);
 CREATE TABLE event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
   request_id TEXT, job_id TEXT, body TEXT);
@@ -90,7 +114,8 @@ CREATE TABLE bulk_row (
   batch_id TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, record_id TEXT, error TEXT,
   PRIMARY KEY (batch_id, number)) WITHOUT ROWID;
 CREATE TABLE switch (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE usage (hour INTEGER PRIMARY KEY, calls INTEGER NOT NULL);
+CREATE TABLE usage (
+  hour INTEGER NOT NULL, tenant TEXT NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (hour, tenant));
 CREATE TABLE script (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, org TEXT NOT NULL, version_id TEXT,
   outcome TEXT NOT NULL, errors TEXT NOT NULL, times INTEGER);

@@ -36,6 +36,7 @@ ACCESS: Final = {
     "jwt_public_key": "certificate or public key (PEM) that signs the client's assertions",
 }
 PLATFORM: Final = {
+    "lma": "the License Management App is in the vendor's own org too",
     "push_enabled": "push upgrades are enabled for this org (else INVALID_TYPE)",
     "daily_calls": "API calls allowed in 24 simulated hours",
     "failure_rate": "share of orgs in which a healthy version fails",
@@ -56,6 +57,7 @@ UNKNOWNS: Final = {
     "spaced_in_progress": "the running status is spelled with a space",
     "blocked_org_refused_at_create": "a job for a blocking org is refused (else it fails)",
     "empty_request_fails": "a Pending request without jobs ends as Failed",
+    "old_licence_names": "licences have the older field names only",
 }
 SAYS: Final = {**ACCESS, **PLATFORM, **UNKNOWNS}
 

@@ -7,7 +7,7 @@ sObject fields show whole seconds, as the platform does.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
 
@@ -49,6 +49,19 @@ def field_text(ms: int) -> str:
 def iso(ms: int) -> str:
     """As the control face shows it, exact to the millisecond: 2026-01-31T06:00:00.123Z."""
     return from_ms(ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % SECOND:03d}Z"
+
+
+def day_of(ms: int) -> str:
+    """The day of a moment, in UTC, as date fields show it: 2026-01-31."""
+    return from_ms(ms).strftime("%Y-%m-%d")
+
+
+def day_text(text: str) -> str:
+    """A text such as 2026-01-31 if there is such a day; raises BadMoment."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise BadMoment(text) from None
 
 
 def http_date(ms: int) -> str:

@@ -9,19 +9,21 @@ from .times import HOUR
 
 def count_call(work: Work) -> None:
     """Count one call. Raises Refusal when the allowance is spent."""
-    hour = work.now // HOUR
+    hour, tenant = work.now // HOUR, work.options.role.tenant
     if used(work) >= work.options.daily_calls:
         raise quota_spent()
     work.db.execute(
-        "INSERT INTO usage VALUES (?, 1) ON CONFLICT (hour) DO UPDATE SET calls = calls + 1",
-        (hour,),
+        "INSERT INTO usage VALUES (?, ?, 1)"
+        " ON CONFLICT (hour, tenant) DO UPDATE SET calls = calls + 1",
+        (hour, tenant),
     )
 
 
 def used(work: Work) -> int:
-    """Calls in the last 24 hours, counted by whole hours."""
+    """Calls to this org in the last 24 hours, counted by whole hours."""
     found = work.db.execute(
-        "SELECT COALESCE(SUM(calls), 0) FROM usage WHERE hour > ?", (work.now // HOUR - 24,)
+        "SELECT COALESCE(SUM(calls), 0) FROM usage WHERE hour > ? AND tenant = ?",
+        (work.now // HOUR - 24, work.options.role.tenant),
     ).fetchone()
     return int(found[0])
 

@@ -1,7 +1,8 @@
 """The effect log: what happened, when, to whom. Tests ask it, never the dashboard.
 
 Kinds: `request_` and `job_` followed by created, pending, started, succeeded, failed or canceled;
-`request_edited`; `version_changed`, `subscriber_changed`, `subscriber_removed`; `late_call`;
+`request_edited`; `version_changed`, `subscriber_changed`, `subscriber_removed`;
+`licence_changed`; `late_call`;
 `bulk_created`, `bulk_uploaded`, `bulk_state` (set by the client), `bulk_ended`, `bulk_late_row`,
 `bulk_removed`; `fault`, `fault_planned`, `outcomes_scripted`, `switched`,
 `world_generated`.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 from typing import Final
 
 from .catalog import HARBOR, TRACKER, VENDOR, PackagePlan
 from .ids import ALPHABET, long_id, numbered_id
+from .lma_world import Org, generate_licences
 from .names import AWKWARD, company_name, sandbox_name
 from .options import Role
 from .store import Work, remember
 from .times import DAY, whole_second
 
 OWN_ORGS: Final = 8
+OTHER_USERNAMES: Final = {
+    "owner": "releases@harborline.example",
+    "lmo": "licences@harborline.example",
+}
 _FEW: Final = 40  # below this many orgs the world is a test's, with proportionally fewer own orgs
 _SANDBOX_SHARE: Final = 0.3
 _LEGACY_SHARE: Final = 0.12
@@ -38,28 +42,17 @@ _BLOCKED_SHARE: Final = 0.006
 _MAY_BLOCK_SHARE: Final = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Org:
-    """One subscriber org before its installations are drawn."""
-
-    key: str
-    name: str
-    status: str
-    type: str
-    instance: str
-    country: str
-    parent: str | None = None
-    own: bool = False
-
-
 def generate(work: Work, orgs: int) -> None:
     """Fill an empty store with the world of the seed. Modstamps lie in the two years before now."""
     chance = Random(work.seed)  # noqa: S311 - repeatable, not secret
-    plans = [HARBOR, TRACKER] if work.options.role is Role.DEV_HUB else [HARBOR]
-    _tenant(work, orgs)
+    # Every role has the same world behind it, so that a License org's licences are those of the
+    # subscribers a packaging org shows, also when two processes play the two.
+    plans = [HARBOR, TRACKER]
+    _tenants(work, orgs)
     versions = {plan.name: _package(work, plan) for plan in plans}
     rows: list[tuple[object, ...]] = []
-    for org in _fleet(chance, orgs):
+    fleet = _fleet(chance, orgs)
+    for org in fleet:
         drawn = chance.random()
         chosen = [plan for plan in plans if drawn < plan.installed or org.own]
         # Nobody is a subscriber of nothing; who drew neither has the second package alone.
@@ -69,26 +62,57 @@ def generate(work: Work, orgs: int) -> None:
         "INSERT INTO subscriber VALUES (" + ",".join("?" * 15) + ")",  # noqa: S608 - our own names
         rows,
     )
+    generate_licences(work, fleet)
+    if work.options.role is Role.PACKAGING:
+        _show_only(work, HARBOR)
 
 
-def _tenant(work: Work, orgs: int) -> None:
-    org_id = numbered_id("00D", 4_105_871_300 + work.seed)
-    user_id = numbered_id("005", 4_105_871_300 + work.seed)
-    hub = work.options.role is Role.DEV_HUB
-    namespace = None if hub else HARBOR.namespace
-    edition = "Enterprise Edition" if hub else "Developer Edition"
-    work.db.execute(
-        "INSERT INTO organization VALUES (?,?,?,?,?,?,0,NULL,'America/Los_Angeles',?)",
-        (org_id, f"{VENDOR} Releases", None, namespace, "USA94", edition, work.second),
-    )
-    username = work.options.username
-    work.db.execute(
-        "INSERT INTO person VALUES (?,?,?,?,?)",
-        (user_id, username, "Release Automation", username, work.second),
-    )
+def _show_only(work: Work, plan: PackagePlan) -> None:
+    """A first-generation packaging org owns one package; the other belongs to somebody else."""
+    others = "SELECT id FROM package WHERE name <> ?"
+    for table in ("subscriber", "version"):
+        work.db.execute(
+            f"DELETE FROM {table} WHERE package_id IN ({others})",  # noqa: S608 - our own names
+            (plan.name,),
+        )
+    work.db.execute("DELETE FROM package WHERE name <> ?", (plan.name,))
+
+
+def _tenants(work: Work, orgs: int) -> None:
+    """The vendor's own org, and the one with the License Management App."""
+    hub = work.options.role is not Role.PACKAGING
+    owner = ("owner", f"{VENDOR} Releases", None if hub else HARBOR.namespace, "USA94")
+    lmo = ("lmo", f"{VENDOR} Business", None, "USA214")
+    for number, (tenant, name, namespace, instance) in enumerate((owner, lmo)):
+        edition = "Enterprise Edition" if hub or tenant == "lmo" else "Developer Edition"
+        serial = 4_105_871_300 + number * 50_000_000 + work.seed
+        work.db.execute(
+            "INSERT INTO organization VALUES (?,?,?,?,?,?,?,0,NULL,'America/Los_Angeles',?)",
+            (
+                numbered_id("00D", serial),
+                tenant,
+                name,
+                None,
+                namespace,
+                instance,
+                edition,
+                work.second,
+            ),
+        )
+        mine = work.options.role.tenant == tenant
+        username = work.options.username if mine else OTHER_USERNAMES[tenant]
+        work.db.execute(
+            "INSERT INTO person VALUES (?,?,?,?,?,?)",
+            (
+                numbered_id("005", serial),
+                tenant,
+                username,
+                "Release Automation",
+                username,
+                work.second,
+            ),
+        )
     for name, value in (
-        ("org_id", org_id),
-        ("user_id", user_id),
         ("seed", work.seed),
         ("orgs", orgs),
         ("role", work.options.role.value),
@@ -252,12 +276,20 @@ def _weighted(chance: Random, weights: dict[str, int] | dict[str, float]) -> str
 
 def org_id(work: Work) -> str:
     """The long id of the tenant itself."""
-    return str(work.db.execute("SELECT id FROM organization").fetchone()[0])
+    return _of_tenant(work, "organization")
 
 
 def user_id(work: Work) -> str:
     """The long id of the tenant's one user."""
-    return str(work.db.execute("SELECT id FROM person").fetchone()[0])
+    return _of_tenant(work, "person")
+
+
+def _of_tenant(work: Work, table: str) -> str:
+    found = work.db.execute(
+        f"SELECT id FROM {table} WHERE tenant = ?",  # noqa: S608 - our own names
+        (work.options.role.tenant,),
+    ).fetchone()
+    return str(found[0])
 
 
 def known_org(work: Work, key: str) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from rollouts.simulator import Request, Response, Simulator
+from rollouts.simulator import OrgFace, Request, Response, Simulator
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 FORM = "application/x-www-form-urlencoded"
@@ -35,10 +35,16 @@ class StoppedClock:
 class Caller:
     """One signed-in client."""
 
-    def __init__(self, simulator: Simulator, *, api: str = "67.0") -> None:
-        self.simulator = simulator
+    def __init__(self, org: Simulator | OrgFace, *, api: str = "67.0") -> None:
+        self.org = org
         self.api = api
         self.token = self.sign_in().json()["access_token"]
+
+    @property
+    def simulator(self) -> Simulator:
+        """The simulator itself, for what a client can't do."""
+        assert isinstance(self.org, Simulator)
+        return self.org
 
     def sign_in(self, **changes: str) -> Reply:
         form = {
@@ -73,9 +79,7 @@ class Caller:
         if body is not None:
             raw = json.dumps(body).encode()
             given["Content-Type"] = "application/json"
-        return Reply(
-            self.simulator.handle(Request.of(method, target, {**given, **(headers or {})}, raw))
-        )
+        return Reply(self.org.handle(Request.of(method, target, {**given, **(headers or {})}, raw)))
 
     def get(self, target: str) -> Reply:
         return self.send("GET", target)

@@ -210,3 +210,16 @@ def test_calls_can_be_made_slow_but_not_the_control_face(
         )
         assert session.get(f"{url}/simulator/usage").json() == {"calls": 1}
     assert waited == [0.1] * 3
+
+
+def test_one_program_answers_for_both_orgs_of_its_world(start: Start) -> None:
+    program = start("--data", ":memory:", "--orgs", "20", "--lmo-port", "0")
+    assert program.process.stdout is not None
+    said = re.search(r"License org at (http://\S+:\d+)", program.process.stdout.readline())
+    assert said is not None
+    program.sign_in()
+    assert program.ask("SELECT Id FROM PackageSubscriber LIMIT 1")
+    program.url = said[1]
+    program.sign_in()
+    assert program.ask("SELECT Id FROM sfLma__License__c LIMIT 1")
+    assert program.end(signal.SIGTERM) == 0

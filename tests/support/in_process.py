@@ -12,7 +12,7 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
-from rollouts.simulator import Request, Response, Simulator
+from rollouts.simulator import OrgFace, Request, Response, Simulator
 
 
 class InProcess(BaseAdapter):
@@ -25,7 +25,9 @@ class InProcess(BaseAdapter):
     """
 
     def __init__(
-        self, simulator: Simulator, wait: Callable[[float], None] = lambda _seconds: None
+        self,
+        simulator: Simulator | OrgFace,
+        wait: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         super().__init__()
         self.simulator = simulator
@@ -99,7 +101,7 @@ class _Drip(BytesIO):
         return super().read1(1 if size else 0)
 
 
-def session_for(simulator: Simulator) -> requests.Session:
+def session_for(simulator: Simulator | OrgFace) -> requests.Session:
     """A session of which every call goes to the simulator, whatever its scheme and host."""
     session = requests.Session()
     session.trust_env = False

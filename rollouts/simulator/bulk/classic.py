@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from rollouts.simulator.fields import NEWEST_API, OLDEST_API
 from rollouts.simulator.ids import BadId, long_id
 from rollouts.simulator.messages import Request, Response
 from rollouts.simulator.org_schema import OrgSchema
 from rollouts.simulator.refusals import Refusal, not_found, wrong_method
-from rollouts.simulator.schema import NEWEST_API, OLDEST_API
 from rollouts.simulator.soql.parser import parse_query
 from rollouts.simulator.store import Work
 from rollouts.simulator.times import field_text

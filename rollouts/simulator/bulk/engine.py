@@ -24,12 +24,12 @@ from typing import Final
 
 from rollouts.simulator import faults, records
 from rollouts.simulator.faults import FaultKind
+from rollouts.simulator.fields import Kind, SObject
 from rollouts.simulator.messages import Request
 from rollouts.simulator.org_schema import OrgSchema
 from rollouts.simulator.progress import plan_event
 from rollouts.simulator.query import Queries
 from rollouts.simulator.refusals import Refusal, something_bad
-from rollouts.simulator.schema import Kind, SObject
 from rollouts.simulator.store import Work
 from rollouts.simulator.times import SECOND
 from rollouts.simulator.witness import note

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from rollouts.simulator.fields import Child, Kind, SObject
 from rollouts.simulator.org_schema import OrgSchema
 from rollouts.simulator.refusals import Refusal
-from rollouts.simulator.schema import Child, Kind, SObject
 
 from .conditions import Value, condition_sql
 from .scope import Column, Scope
@@ -250,6 +250,8 @@ def _limit(query: Query) -> str:
 
 def _where(query: Query, scope: Scope, values: list[Value], now: int) -> str:
     where = "1" if query.where is None else condition_sql(query.where, scope, values)
+    if scope.root.sobject.per_tenant:
+        where = f"t.tenant = '{scope.schema.tenant}' AND ({where})"
     if scope.root.sobject.table == "push_job":
         # A new job can take a while until queries see it; see Unknowns.jobs_visible_after.
         where = f"t.visible_from <= {now} AND ({where})"

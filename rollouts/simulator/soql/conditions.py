@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from rollouts.simulator.fields import Kind
 from rollouts.simulator.ids import BadId, long_id
 from rollouts.simulator.refusals import Refusal
-from rollouts.simulator.schema import Kind
 
 from .scope import Column, Scope
 from .tokens import pointed
@@ -17,6 +17,8 @@ _WANTED = {
     Kind.INT: LiteralKind.NUMBER,
     Kind.BOOLEAN: LiteralKind.BOOLEAN,
     Kind.DATETIME: LiteralKind.DATETIME,
+    Kind.DATE: LiteralKind.DATE,
+    Kind.DOUBLE: LiteralKind.NUMBER,
 }
 
 _LARGEST_INT: Final = 2**31 - 1

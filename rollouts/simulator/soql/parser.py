@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from rollouts.simulator.refusals import Refusal
-from rollouts.simulator.times import BadMoment, parse
+from rollouts.simulator.times import BadMoment, day_text, parse
 
 from .tokens import Token, TokenKind, malformed, string_value, tokens
 from .tree import (
@@ -263,6 +263,8 @@ class _Reader:
 
     def _moment(self, token: Token) -> Literal:
         try:
+            if "T" not in token.text:
+                return Literal(LiteralKind.DATE, day_text(token.text), token.at)
             return Literal(LiteralKind.DATETIME, parse(token.text, zone_required=True), token.at)
         except BadMoment:
             raise malformed(

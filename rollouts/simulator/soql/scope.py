@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from rollouts.simulator.fields import Field, SObject
 from rollouts.simulator.org_schema import OrgSchema
 from rollouts.simulator.refusals import Refusal
-from rollouts.simulator.schema import Field, SObject
 
 from .tokens import malformed, pointed
 from .tree import Path

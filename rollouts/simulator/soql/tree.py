@@ -13,13 +13,15 @@ class LiteralKind(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     DATETIME = "dateTime"
+    DATE = "date"
     NULL = "null"
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """One value. `value` is a str, int, float, bool, milliseconds or None by its kind.
+    """One value.
 
+    `value` is a str, int, float, bool, milliseconds, a text such as 2026-01-31 or None by its kind;
     `pattern` is the text of a string with LIKE's own escapes kept.
     """
 

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) pushboard/bootstrap.py
 
-.PHONY: help demo test test-browser test-postgres lint format lock battery-quick battery-kill battery-honesty
+.PHONY: help demo test test-browser test-postgres lint format lock battery-quick battery-kill battery-honesty interop
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,3 +37,6 @@ battery-kill: ## kill every process of the demo at random and count pushes
 
 battery-honesty: ## compare every figure on the pages with the simulator
 	@$(BOOTSTRAP) dev -m tests.batteries.honesty $(ARGS)
+
+interop: ## Salesforce CLI and CumulusCI against the simulated org (needs npm, git and the network)
+	@$(BOOTSTRAP) dev -m tests.interop $(ARGS)

@@ -59,7 +59,7 @@ def _selected(query: Query, scope: Scope) -> list[Column]:
                 continue  # COUNT() has no column
             shown = f"count({item.what.path.text})"
             found.append(
-                _column(item.alias or f"expr{unnamed}", shown, aggregate=True, apex="Integer")
+                _column(item.alias or f"expr{unnamed}", shown, aggregate=True, number=True)
             )
             unnamed += item.alias is None
         else:
@@ -87,6 +87,7 @@ def _column(
     *,
     aggregate: bool = False,
     apex: str | None = None,
+    number: bool = False,
     joined: list[Column] | None = None,
     insertable: bool = False,
     updatable: bool = False,
@@ -101,7 +102,7 @@ def _column(
         "foreignKeyName": None,
         "insertable": insertable,
         "joinColumns": joined or [],
-        "numberType": apex == "Integer",
+        "numberType": number or apex == "Integer",
         "textType": apex in ("String", "Id"),
         "updatable": updatable,
     }

@@ -1,0 +1,1 @@
+"""`make interop`: clients that others wrote, unchanged, against the simulated Salesforce."""

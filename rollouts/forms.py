@@ -252,6 +252,20 @@ class TypedNameForm(Dressed):
     )
 
 
+class SelfTestForm(TypedNameForm):
+    """An opt-in to the self-test; with an own org it asks more."""
+
+    org = forms.CharField(
+        label="An org of your own",
+        required=False,
+        max_length=18,
+        help_text="Its ID, for the questions that need one. It must be marked as own and have an "
+        "older version of the package. Nothing is pushed to it.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    field_order = ["org", "typed"]
+
+
 _NO_SUCH_PAIR = "That e-mail address and password do not go together. Check both and try again."
 
 

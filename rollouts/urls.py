@@ -72,6 +72,7 @@ urlpatterns = [
     path(LINK + "push-on/", connecting.push_on, name="connection-push-on"),
     path(LINK + "push-off/", connections.push_off, name="connection-push-off"),
     path(LINK + "disconnect/", connecting.disconnect, name="connection-disconnect"),
+    path(LINK + "self-test/", connecting.self_test, name="connection-self-test"),
     path(LINK + "sign-in/", connecting.sign_in, name="connection-sign-in"),
     path("status/", status.status, name="status"),
     path("sync/", status.sync, name="sync"),

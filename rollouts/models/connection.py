@@ -28,9 +28,17 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         """Those that were not disconnected."""
         return self.filter(disconnected_at=None)
 
+    def ready(self) -> ConnectionQuerySet:
+        """Live ones that are bound to their org, or take their credentials from the settings.
+
+        One that has never signed in is being set up: nothing is read by itself, and its
+        troubles are nobody else's.
+        """
+        return self.live().filter(~models.Q(org_id="") | models.Q(auth=AuthKind.SETTINGS.value))
+
     def sources(self) -> ConnectionQuerySet:
-        """Live ones whose org owns packages."""
-        return self.live().exclude(role=OrgRole.LMO.value)
+        """Ready ones whose org owns packages."""
+        return self.ready().exclude(role=OrgRole.LMO.value)
 
 
 class Connection(models.Model):

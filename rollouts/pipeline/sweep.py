@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from rollouts.domain.lifecycle import BATCH_ENDS
 from rollouts.models import Batch, Connection, Event, Package, Stranger
-from rollouts.pipeline import clock, memory, timing
+from rollouts.pipeline import clock, memory, selftest, timing
 from rollouts.pipeline.transitions import record
 from rollouts.salesforce.errors import SalesforceError
 from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfRequest
@@ -64,7 +64,7 @@ def everything(package: Package, gateway: Gateway, since: datetime) -> list[SfRe
 
 def meet(package: Package, request: SfRequest, gateway: Gateway, now: datetime) -> bool:
     """Judge one request; returns whether it is a stranger. Batches' own are none."""
-    if Batch.objects.filter(sf_id=request.id).exists():
+    if Batch.objects.filter(sf_id=request.id).exists() or selftest.is_ours(request):
         return False
     link = package.connection
     ours = Batch.objects.filter(

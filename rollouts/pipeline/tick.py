@@ -9,7 +9,17 @@ from __future__ import annotations
 import logging
 
 from rollouts.models import Connection, Rollout
-from rollouts.pipeline import batches, clock, conduct, confirm, memory, sync, track, watch
+from rollouts.pipeline import (
+    batches,
+    clock,
+    conduct,
+    confirm,
+    memory,
+    selftest,
+    sync,
+    track,
+    watch,
+)
 from rollouts.pipeline.leases import beat, leased
 from rollouts.pipeline.transitions import Overtaken
 from rollouts.salesforce.connect import gateway_for
@@ -69,8 +79,9 @@ def watch_all() -> None:
     """Let the watcher make its round over every connection, each with a heartbeat of its own."""
     memory.look_back()
     began, whole = clock.now(), True
-    for link in Connection.objects.live():
+    for link in Connection.objects.ready():
         try:
+            selftest.sweep(link)
             whole = watch.watch(link, gateway_for(link)) and whole
         except SalesforceError as error:
             log.warning("watcher could not read %s: %s", link.name, error)

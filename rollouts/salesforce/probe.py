@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rollouts.domain.ids import REQUEST, long_id
+from rollouts.domain.ids import ORG, REQUEST, SHORT, long_id
 from rollouts.salesforce import soql
 from rollouts.salesforce.client import Client
 from rollouts.salesforce.errors import Refused
@@ -70,4 +70,15 @@ class Probe(Client):
         self._write(
             "move the push request's start",
             lambda sf: sf.restful(path, method="PATCH", json=body),
+        )
+
+    def add_one_job(self, request_id: str, org: str) -> None:
+        """Add one org to a request by itself, so that a refusal brings Salesforce's own code."""
+        body = {
+            "PackagePushRequestId": long_id(request_id, prefix=REQUEST),
+            "SubscriberOrganizationKey": long_id(org, prefix=ORG)[:SHORT],
+        }
+        self._write(
+            "add an org to the push request",
+            lambda sf: sf.restful("sobjects/PackagePushJob/", method="POST", json=body),
         )

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts.access import Request, may
 from rollouts.domain.connecting import AUTH_WORDS, ROLE_WORDS, AuthKind, OrgRole, Secret
 from rollouts.domain.permissions import Permission
-from rollouts.forms import ConnectionForm, SecretForm, TypedNameForm
+from rollouts.forms import ConnectionForm, SecretForm, SelfTestForm, TypedNameForm
 from rollouts.models import Connection
-from rollouts.pipeline import connections, consent, credentials, proof, troubles
+from rollouts.pipeline import connections, consent, credentials, proof, selftest, troubles
 from rollouts.pipeline.connections import Described
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, posted, see, status_of
@@ -285,6 +285,27 @@ def _typed(
     }
     status = status_of(refusal) if refusal else UNPROCESSABLE if form.is_bound else OK
     return show(request, template, context, status=status)
+
+
+@ASK_OR_ACT
+@may(Permission.CONNECT)
+def self_test(request: Request, pk: int) -> HttpResponse:
+    """Say what the self-test does; on POST, with the org's name typed, run it in this request."""
+    link = find(pk)
+    form = SelfTestForm(posted(request))
+    refusal = None
+    if form.is_valid():
+        wanted = selftest.Wanted(form.cleaned_data["typed"], form.cleaned_data["org"])
+        try:
+            answers = selftest.run(link, wanted, by=request.user, now=request.now)
+        except Refusal as refused:
+            refusal = refused
+        else:
+            messages.success(request, f"Asked. {len(answers)} questions are answered below.")
+            return see(f"{address(link)}#questions")
+    context = {"link": link, "form": form, "refusal": refusal, "problems": len(form.errors)}
+    status = status_of(refusal) if refusal else UNPROCESSABLE if form.is_bound else OK
+    return show(request, "connections/self_test.html", context, status=status)
 
 
 @require_POST

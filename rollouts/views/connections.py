@@ -92,6 +92,8 @@ def page(request: Request, link: Connection, *, refusal: Refusal | None = None) 
         "link": link,
         "line": links.link_line(link),
         "checks": checks,
+        "questions": links.link_questions(link),
+        "unswept": links.unswept(link),
         "events": links.link_events(link),
         "refusal": refusal,
         "certificate": certificates.about(link.certificate),

@@ -9,9 +9,10 @@ import pytest
 from django.urls import reverse
 
 from rollouts.domain.connecting import AuthKind, OrgRole, Secret
-from rollouts.models import Connection, Event
-from rollouts.pipeline import clock, connections
+from rollouts.models import Connection, Event, SelfTestRequest
+from rollouts.pipeline import clock, connections, sync
 from rollouts.pipeline.report import links
+from rollouts.salesforce.connect import gateway_for
 from rollouts.simulator import Options, Simulator
 from tests.support.org import URL, USER, change, connected, simulated_org
 from tests.views.conftest import Browser
@@ -46,6 +47,7 @@ OF_ADMIN = [
     "switch-key",
     "push-on",
     "disconnect",
+    "self-test",
     "sign-in",
 ]
 
@@ -345,3 +347,37 @@ def test_a_held_rollout_names_the_connection_that_only_observes(
 
     assert "only observes; an admin turns push mode on" in page
     assert connections.push_refusal(Connection.objects.get()) == ""
+
+
+def test_the_self_test_is_asked_for_by_name_and_its_answers_stay_with_their_date(
+    link: Connection, org: Simulator, sign_in: Browser
+) -> None:
+    ada = sign_in("ada")
+    ada.post(at(link, "check/"))
+    link.refresh_from_db()
+    sync.sync(link, gateway_for(link))
+    assert "Not asked yet." in ada.get(at(link)).content.decode()
+    assert "a month ahead" in ada.get(at(link, "self-test/")).content.decode()
+
+    wrong = ada.post(at(link, "self-test/"), {"typed": "no", "org": ""})
+    assert wrong.status_code == 422
+    page = ada.post(
+        at(link, "self-test/"), {"typed": link.org_name, "org": ""}, follow=True
+    ).content.decode()
+
+    assert "4 questions are answered below." in page
+    assert "was read back as it was sent" in page
+    assert "tells its requests apart by their start second" in page
+    assert page.count("Asked <time") == 4
+    assert "no way is known that would do no harm" in page
+
+
+def test_what_the_self_test_left_is_said_until_it_is_read_back(
+    link: Connection, sign_in: Browser
+) -> None:
+    now = clock.now()
+    SelfTestRequest.objects.create(
+        connection=link, version_id="04t", start_at=now, made_at=now, sf_id="0DV"
+    )
+
+    assert "is not read back as canceled yet" in sign_in("vic").get(at(link)).content.decode()

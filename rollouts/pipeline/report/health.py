@@ -27,7 +27,7 @@ def health(now: datetime) -> Health:
     """Read heartbeats, syncs and connections: three queries and one per package."""
     rows = {row.part: row.beat_at for row in Heartbeat.objects.all()}
     beats = {part: _age(rows.get(part), now) for part in ("tick", "watcher", "sync")}
-    links = list(Connection.objects.live().order_by("pk"))
+    links = list(Connection.objects.ready().order_by("pk"))
     synced = {
         package.name: SyncRun.objects.filter(package=package, ok=True)
         .order_by("-read_at")

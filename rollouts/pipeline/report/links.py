@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db.models import Max
 
-from rollouts.models import Connection, Event, SyncRun
-from rollouts.pipeline import connections, proof
+from rollouts.models import Connection, Event, PlatformAnswer, SelfTestRequest, SyncRun
+from rollouts.pipeline import connections, proof, questions
 from rollouts.pipeline.proof import Check, Verdict
 
 EVENTS_SHOWN = 8
@@ -84,6 +84,36 @@ def link_events(link: Connection) -> list[Event]:
 def link_checks(link: Connection) -> list[Check]:
     """Return what the last proof said."""
     return proof.stored(link)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An open question about the platform with what this org answered, and when."""
+
+    number: int
+    title: str
+    words: str
+    means: str
+    asked_at: datetime | None
+
+
+def link_questions(link: Connection) -> list[Question]:
+    """List every open question, answered or not."""
+    answers = {row.question: row for row in link.answers.all()}
+    return [_question(number, answers.get(number)) for number in questions.TITLES]
+
+
+def _question(number: int, row: PlatformAnswer | None) -> Question:
+    if row is None:
+        words = questions.NEVER if number == questions.LIMITS else "Not asked yet."
+        return Question(number, questions.TITLES[number], words, "", None)
+    means = questions.MEANS.get((number, row.answer), "")
+    return Question(number, questions.TITLES[number], row.words, means, row.asked_at)
+
+
+def unswept(link: Connection) -> int:
+    """Count requests of the self-test that were not read back as ended yet."""
+    return SelfTestRequest.objects.filter(connection=link, ended_at=None).count()
 
 
 def push_refusal(link: Connection) -> str:

@@ -24,7 +24,7 @@ from rollouts.salesforce.consent import (
     new_challenge,
     well_formed,
 )
-from rollouts.salesforce.errors import SalesforceError
+from rollouts.salesforce.errors import LoginLost, SalesforceError
 
 # Real seconds in which a person must have come back from Salesforce.
 LONGEST_SECONDS = 900.0
@@ -102,7 +102,8 @@ def finish(begun: Begun | None, answer: dict[str, str], *, by: Person, now: date
         raise Refusal("Access was denied at Salesforce. Nothing was changed.")
     if error:
         words = " ".join(answer.get("error_description", error).split())[:200]
-        raise Refusal(f"Salesforce refused the sign-in: {words}. Nothing was changed.")
+        lost = LoginLost(f"Salesforce says: {words}.", code=error[:60], told=words)
+        raise Refusal(f"{troubles.worded(link, lost)} Nothing was changed.")
     code = answer.get("code", "")
     if not well_formed(code):
         raise Refusal("Salesforce's answer holds no code. Begin the sign-in again.")

@@ -45,6 +45,7 @@ class Kind(StrEnum):
     API_OFF = "api_off"
     NO_LMA = "no_lma"
     OLD_API = "old_api"
+    CODE_OVER = "code_over"
     OBSERVES = "observes"
     DISCONNECTED = "disconnected"
     BUSY = "busy"
@@ -225,6 +226,10 @@ _ALL: dict[Kind, tuple[str, str]] = {
         "This org does not answer the version of the API that Pushboard speaks.",
         "Set PUSHBOARD_SF_API_VERSION to one that it answers, 60.0 or newer.",
     ),
+    Kind.CODE_OVER: (
+        "The sign-in took too long, or its answer came twice.",
+        "Begin the sign-in again on the connection's page.",
+    ),
     Kind.OBSERVES: (
         "This connection only observes.",
         "An admin turns push mode on when everything here is right.",
@@ -282,6 +287,7 @@ _CODES: dict[str, Kind] = {
     "invalid_client_id": Kind.WRONG_CLIENT_ID,
     "app_not_found": Kind.WRONG_CLIENT_ID,
     "invalid_app_access": Kind.NOT_APPROVED,
+    "OAUTH_APP_ACCESS_DENIED": Kind.NOT_APPROVED,
     "unsupported_grant_type": Kind.FLOW_OFF,
     "unauthorized_client": Kind.FLOW_OFF,
     "inactive_user": Kind.USER_INACTIVE,
@@ -316,6 +322,8 @@ def kind_of(error: SalesforceError, link: Connection) -> Kind:
     if code == "invalid_client":
         jwt = link.auth == AuthKind.JWT.value
         return Kind.WRONG_CERTIFICATE if jwt else Kind.WRONG_SECRET
+    if "authorization code" in said and link.auth == AuthKind.WEB_SERVER.value:
+        return Kind.CODE_OVER
     if code in _CODES:
         return _CODES[code]
     if code.startswith("HTTP_"):

@@ -66,7 +66,7 @@ def _summary(sobject: SObject, api: str) -> dict[str, object]:
     base = f"/services/data/v{api}/sobjects/{sobject.name}"
     return {
         "activateable": False,
-        "createable": sobject.writable,
+        "createable": sobject.writable and not sobject.locked,
         "custom": sobject.name.endswith("__c"),
         "deletable": False,
         "keyPrefix": sobject.prefix,
@@ -79,7 +79,7 @@ def _summary(sobject: SObject, api: str) -> dict[str, object]:
         "retrieveable": True,
         "searchable": False,
         "undeletable": False,
-        "updateable": sobject.writable,
+        "updateable": sobject.writable and not sobject.locked,
         "urls": {
             "sobject": base,
             "describe": f"{base}/describe",

@@ -70,6 +70,7 @@ class SObject:
     fields: tuple[Field, ...]
     children: tuple[Child, ...] = ()
     writable: bool = False
+    locked: bool = False  # the user lacks the permission to write it
     needs_push: bool = False
     needs_dev_hub: bool = False
     needs_lma: bool = False

@@ -83,6 +83,7 @@ class Options:
     role: Role = Role.DEV_HUB
     push_enabled: bool = True
     lma: bool = False  # the License Management App is in the vendor's own org too
+    user_may_push: bool = True  # the user has the permission that creating pushes takes
     client_id: str = "pushboard-demo"
     client_secret: str = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
     username: str = "releases@harborline.example"

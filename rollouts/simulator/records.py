@@ -49,6 +49,7 @@ def json_object(request: Request) -> dict[str, object]:
 
 def create(work: Work, sobject: SObject, api: int, body: Mapping[str, object]) -> str:
     """Create a record and give its id. Raises Refusal."""
+    _check_unlocked(sobject)
     values = _values(sobject, api, body, "C")
     missing = [name for name in _REQUIRED.get(sobject.name, ()) if values.get(name) is None]
     if missing:
@@ -67,6 +68,7 @@ def update(
     work: Work, sobject: SObject, api: int, record_id: str, body: Mapping[str, object]
 ) -> None:
     """Change a record. Raises Refusal."""
+    _check_unlocked(sobject)
     found = _find(work, sobject, record_id)
     values = _values(sobject, api, body, "U")
     if sobject.name == "PackagePushRequest":
@@ -94,6 +96,13 @@ def read(work: Work, sobject: SObject, api: str, record_id: str, only: str | Non
     for field, value in zip(fields, row, strict=True):
         record[field.name] = shown(value, field.kind)
     return record
+
+
+def _check_unlocked(sobject: SObject) -> None:
+    if sobject.locked:
+        raise Refusal(
+            400, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
+        )
 
 
 def writable(schema: OrgSchema, name: str, method: str) -> SObject:

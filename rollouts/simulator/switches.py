@@ -37,6 +37,7 @@ ACCESS: Final = {
 }
 PLATFORM: Final = {
     "lma": "the License Management App is in the vendor's own org too",
+    "user_may_push": "the user may create pushes (else the objects can only be read)",
     "push_enabled": "push upgrades are enabled for this org (else INVALID_TYPE)",
     "daily_calls": "API calls allowed in 24 simulated hours",
     "failure_rate": "share of orgs in which a healthy version fails",

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from rollouts.domain.connecting import AuthKind, OrgRole
 from rollouts.models import Connection, SelfTestRequest
-from rollouts.pipeline import clock, proof, troubles
+from rollouts.pipeline import clock, credentials, proof, troubles
 from rollouts.pipeline.proof import Check, Verdict
 from rollouts.pipeline.troubles import Kind
 from rollouts.salesforce import connect
@@ -75,6 +75,49 @@ def _quota_nearly_gone(sim: Simulator) -> Connection:
     return connected()
 
 
+def _revoked(sim: Simulator) -> Connection:
+    """A consent that ended: the refresh token is not known any more."""
+    link = connected(auth=AuthKind.WEB_SERVER)
+    change(sim, secret_needed=False)
+    credentials.keep_consent(link, "5Aep861.revoked", by=None, now=clock.now())
+    link.refresh_from_db()
+    return link
+
+
+def _never_signed_in(_sim: Simulator) -> Connection:
+    return connected(auth=AuthKind.WEB_SERVER)
+
+
+def _user_inactive(sim: Simulator) -> Connection:
+    change(sim, user_active=False)
+    return connected()
+
+
+def _ip_restricted(sim: Simulator) -> Connection:
+    change(sim, ip_allowed=False)
+    return connected()
+
+
+def _no_run_as_user(sim: Simulator) -> Connection:
+    change(sim, run_as_user=False)
+    return connected()
+
+
+def _org_closed(sim: Simulator) -> Connection:
+    change(sim, org_open=False)
+    return connected()
+
+
+def _not_approved(sim: Simulator) -> Connection:
+    link = connected(**JWT)
+    change(sim, jwt_public_key=link.certificate.encode(), user_approved=False)
+    return link
+
+
+def _missing_permission(_sim: Simulator) -> Connection:
+    return connected()
+
+
 def _not_reviewed(sim: Simulator) -> Connection:
     link = connected()
     SelfTestRequest.objects.create(
@@ -127,6 +170,14 @@ CASES: list[tuple[Callable[[Simulator], Connection], str, Kind, str]] = [
     (_quota_gone, "calls", Kind.QUOTA_GONE, "used up"),
     (_quota_nearly_gone, "calls", Kind.QUOTA_GONE, "of 40 API calls"),
     (_not_reviewed, "review", Kind.NOT_REVIEWED, "security review"),
+    (_missing_permission, "permission", Kind.MISSING_PERMISSION, "Second-Generation Packages"),
+    (_revoked, "sign_in", Kind.REVOKED, "sign in again"),
+    (_never_signed_in, "sign_in", Kind.NOT_SIGNED_IN, "Sign in at Salesforce"),
+    (_user_inactive, "sign_in", Kind.USER_INACTIVE, "Activate or unlock"),
+    (_ip_restricted, "sign_in", Kind.IP_RESTRICTED, "IP ranges"),
+    (_no_run_as_user, "sign_in", Kind.NO_RUN_AS_USER, "“Run As”"),
+    (_org_closed, "sign_in", Kind.ORG_INACTIVE, "not active"),
+    (_not_approved, "sign_in", Kind.NOT_APPROVED, "pre-authorized"),
     (_wrong_secret, "sign_in", Kind.WRONG_SECRET, "consumer secret"),
     (_wrong_client_id, "sign_in", Kind.WRONG_CLIENT_ID, "consumer key"),
     (_wrong_user, "sign_in", Kind.NOT_APPROVED, "pre-authorized"),
@@ -140,7 +191,10 @@ CASES: list[tuple[Callable[[Simulator], Connection], str, Kind, str]] = [
 def test_each_failure_has_its_own_sentence_here_and_in_doctor(
     given: Callable[[Simulator], Connection], where: str, kind: Kind, says: str
 ) -> None:
-    options = Options(push_enabled=given is not _push_not_enabled)
+    options = Options(
+        push_enabled=given is not _push_not_enabled,
+        user_may_push=given is not _missing_permission,
+    )
     with simulated_org(options) as sim:
         link = given(sim)
         checks = proved(link)

@@ -210,6 +210,14 @@ def test_an_org_without_push_has_no_push_objects(build: Build) -> None:
     assert org.get("sobjects/PackagePushRequest").error == (404, "NOT_FOUND")
 
 
+def test_a_user_without_the_permission_reads_pushes_and_creates_none(build: Build) -> None:
+    org = build(user_may_push=False)
+    assert org.ask("SELECT Id FROM PackagePushRequest").status == 200
+    assert not org.get("sobjects/PackagePushRequest/describe").ok()["createable"]
+    reply = org.post("sobjects/PackagePushRequest", {"PackageVersionId": org.version("4.2.2")})
+    assert reply.error == (400, "INSUFFICIENT_ACCESS_OR_READONLY")
+
+
 def test_a_packaging_org_owns_one_package_and_is_no_dev_hub(build: Build, org: Caller) -> None:
     packaging = build(role=Role.PACKAGING)
     assert packaging.column("SELECT Name FROM MetadataPackage") == ["Harbor"]

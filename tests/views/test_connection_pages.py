@@ -261,8 +261,8 @@ def test_push_mode_asks_for_the_org_s_name_and_is_on_every_page_s_mind(
     page = ada.get(at(link, "push-on/")).content.decode()
     assert "It has never signed in" in page
     assert 'name="typed"' not in page
-    assert "Observe mode." in ada.get("/").content.decode()
     ada.post(at(link, "check/"))
+    assert "Observe mode." in ada.get("/").content.decode()
     link.refresh_from_db()
 
     wrong = ada.post(at(link, "push-on/"), {"typed": "another"})

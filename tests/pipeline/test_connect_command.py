@@ -14,6 +14,7 @@ from django.test import override_settings
 from rollouts.domain.connecting import Secret
 from rollouts.models import Connection, Event
 from rollouts.salesforce.certificates import make_pair
+from rollouts.salesforce.connect import forget_gateways
 from rollouts.simulator import Options
 from tests.support.org import URL, USER, change, simulated_org, wall
 
@@ -150,12 +151,18 @@ def test_sync_gives_the_figures_of_each_run(secret: str) -> None:
     assert sum(run["listed"] for run in told["runs"]) > 0
 
 
-def test_sync_says_which_connection_could_not_be_read_and_reads_the_others(secret: str) -> None:
+def test_sync_says_what_could_not_be_read_and_leaves_alone_what_is_being_set_up(
+    secret: str,
+) -> None:
     out = StringIO()
-    with simulated_org():
+    with simulated_org() as sim:
         connect(secret_file=secret)
-        connect(name="A broken one", auth="jwt", username=USER)
-        with pytest.raises(CommandError, match="A broken one: Salesforce does not accept"):
-            call_command("sync", stdout=out)
+        connect(name="Waits for its certificate", auth="jwt", username=USER)
+        call_command("sync", stdout=out)
+        change(sim, client_secret="another")
+        forget_gateways()
+        with pytest.raises(CommandError, match="Dev Hub: Salesforce does not accept the client"):
+            call_command("sync", stdout=StringIO())
 
     assert "installations" in out.getvalue()
+    assert Connection.objects.get(name="Waits for its certificate").failure == ""

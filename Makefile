@@ -17,7 +17,7 @@ test: ## every check and test that needs no browser; some tests: ARGS="tests/dom
 test-browser: ## the stories in a real Chromium (Debian's package chromium)
 	@$(BOOTSTRAP) dev -m tests.browser_gate $(ARGS)
 
-test-postgres: ## the tests on PostgreSQL, as production runs (Debian's package postgresql)
+test-postgres: ## the tests on PostgreSQL, as production runs (Debian's, or one from a wheel)
 	@$(BOOTSTRAP) dev -m tests.postgres_gate $(ARGS)
 
 lint: ## the checks without the tests
@@ -37,6 +37,10 @@ battery-kill: ## kill every process of the demo at random and count pushes
 
 battery-honesty: ## compare every figure on the pages with the simulator
 	@$(BOOTSTRAP) dev -m tests.batteries.honesty $(ARGS)
+
+.PHONY: battery-schedules
+battery-schedules: ## seeded fault schedules on real PostgreSQL: ARGS="--quantity 400"
+	@$(BOOTSTRAP) dev -m tests.batteries.schedules $(ARGS)
 
 interop: ## Salesforce CLI and CumulusCI against the simulated org (needs npm, git and the network)
 	@$(BOOTSTRAP) dev -m tests.interop $(ARGS)

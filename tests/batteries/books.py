@@ -11,8 +11,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from tests.batteries.demo import at
 
@@ -134,21 +137,50 @@ class Snapshot:
         return [wave for wave in self.waves if wave.rollout == rollout.pk]
 
 
-class Books:
-    """Read-only access to Pushboard's database."""
+class Line:
+    """An open line to either engine, asked in SQL that both understand."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, db: sqlite3.Connection | psycopg.Connection) -> None:
+        self._db = db
+
+    def execute(self, sql: str, given: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Run one query, with ``?`` for what is given; its rows, if it has any."""
+        if isinstance(self._db, sqlite3.Connection):
+            return self._db.execute(sql, given).fetchall()
+        done = self._db.execute(sql.replace("?", "%s"), given or None)
+        return list(done.fetchall()) if done.description else []
+
+    def begin(self) -> None:
+        """From now on see one moment only."""
+        postgres = not isinstance(self._db, sqlite3.Connection)
+        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if postgres else "BEGIN")
+
+    def close(self) -> None:
+        """Hang up; what was begun is over."""
+        self._db.close()
+
+
+class Books:
+    """Read-only access to Pushboard's database: SQLite's file, or PostgreSQL's address."""
+
+    def __init__(self, where: Path | str) -> None:
+        self._where = where
+
+    def open(self) -> Line:
+        """A line of its own for each question, since the server may be killed at any time."""
+        if isinstance(self._where, Path):
+            return _open(self._where)
+        return Line(psycopg.connect(self._where, autocommit=True, connect_timeout=5))
 
     def rows(self, sql: str, *given: object) -> list[tuple[Any, ...]]:
         """Run one query."""
-        with closing(_open(self._path)) as db:
-            return db.execute(sql, given).fetchall()
+        with closing(self.open()) as db:
+            return db.execute(sql, given)
 
     def snapshot(self) -> Snapshot:
         """Read everything that a running rollout consists of."""
-        with closing(_open(self._path)) as db:
-            db.execute("BEGIN")
+        with closing(self.open()) as db:
+            db.begin()
             return Snapshot(
                 rollouts=tuple(_rollouts(db)),
                 waves=tuple(_waves(db)),
@@ -163,7 +195,7 @@ class Books:
 
     def lists(self) -> list[ListRow]:
         """Every list that was ever frozen."""
-        with closing(_open(self._path)) as db:
+        with closing(self.open()) as db:
             return list(_lists(db))
 
     def approvals(self) -> list[ApprovalRow]:
@@ -185,38 +217,36 @@ def effects(world: Path, after: int = 0) -> list[Effect]:
             "SELECT seq, at, kind, request_id, job_id, org, version_id, detail FROM effect"
             " WHERE seq > ? ORDER BY seq",
             (after,),
-        ).fetchall()
+        )
     return [Effect(*(*row[:7], json.loads(row[7]))) for row in found]
 
 
 def installed(world: Path) -> dict[tuple[str, str], str]:
     """The version id by org and package id, as the simulator has them now."""
     with closing(_open(world)) as db:
-        found = db.execute("SELECT org_key, package_id, version_id FROM subscriber").fetchall()
+        found = db.execute("SELECT org_key, package_id, version_id FROM subscriber")
     return {(org, package): version for org, package, version in found}
 
 
 def version_labels(world: Path) -> dict[str, str]:
     """How people say each version, by its id: 4.2.2, or 4.5.0 beta 1."""
     with closing(_open(world)) as db:
-        found = db.execute(
-            "SELECT id, major, minor, patch, build, release_state FROM version"
-        ).fetchall()
+        found = db.execute("SELECT id, major, minor, patch, build, release_state FROM version")
     return {
         one: f"{major}.{minor}.{patch}" + ("" if state == "Released" else f" beta {build}")
         for one, major, minor, patch, build, state in found
     }
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+def _open(path: Path) -> Line:
+    return Line(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20))
 
 
-def _maybe(moment: str | None) -> int | None:
+def _maybe(moment: str | datetime | None) -> int | None:
     return None if moment is None else at(moment)
 
 
-def _rollouts(db: sqlite3.Connection) -> Iterator[RolloutRow]:
+def _rollouts(db: Line) -> Iterator[RolloutRow]:
     for row in db.execute(
         "SELECT r.id, r.slug, r.state, r.reason, v.sf_id, r.author_id, r.sf_as_of"
         " FROM rollouts_rollout r JOIN rollouts_packageversion v ON v.id = r.to_version_id"
@@ -225,7 +255,7 @@ def _rollouts(db: sqlite3.Connection) -> Iterator[RolloutRow]:
         yield RolloutRow(*(*row[:6], _maybe(row[6])))
 
 
-def _waves(db: sqlite3.Connection) -> Iterator[WaveRow]:
+def _waves(db: Line) -> Iterator[WaveRow]:
     for row in db.execute(
         "SELECT id, rollout_id, number, kind, state, review, approvals_needed, frozen_list_id,"
         " baked_until FROM rollouts_wave ORDER BY rollout_id, number"
@@ -233,14 +263,14 @@ def _waves(db: sqlite3.Connection) -> Iterator[WaveRow]:
         yield WaveRow(*(*row[:8], _maybe(row[8])))
 
 
-def _batches(db: sqlite3.Connection) -> Iterator[BatchRow]:
+def _batches(db: Line) -> Iterator[BatchRow]:
     for row in db.execute(
         "SELECT id, wave_id, list_id, state, sf_id, armed_at FROM rollouts_batch ORDER BY id"
     ):
         yield BatchRow(*(*row[:5], _maybe(row[5])))
 
 
-def _attempts(db: sqlite3.Connection) -> Iterator[AttemptRow]:
+def _attempts(db: Line) -> Iterator[AttemptRow]:
     for row in db.execute(
         "SELECT a.id, a.batch_id, a.target_id, substr(o.key, 1, 15), a.number, a.state, a.sf_id"
         " FROM rollouts_attempt a JOIN rollouts_org o ON o.id = a.org_id ORDER BY a.id"
@@ -248,7 +278,7 @@ def _attempts(db: sqlite3.Connection) -> Iterator[AttemptRow]:
         yield AttemptRow(*row)
 
 
-def _targets(db: sqlite3.Connection) -> Iterator[TargetRow]:
+def _targets(db: Line) -> Iterator[TargetRow]:
     for row in db.execute(
         "SELECT t.id, t.rollout_id, t.wave_id, substr(o.key, 1, 15), t.state"
         " FROM rollouts_target t JOIN rollouts_org o ON o.id = t.org_id ORDER BY t.id"
@@ -256,7 +286,7 @@ def _targets(db: sqlite3.Connection) -> Iterator[TargetRow]:
         yield TargetRow(*row)
 
 
-def _lists(db: sqlite3.Connection) -> Iterator[ListRow]:
+def _lists(db: Line) -> Iterator[ListRow]:
     orgs: dict[int, set[str]] = {}
     for one, org in db.execute(
         "SELECT f.list_id, substr(o.key, 1, 15) FROM rollouts_frozenorg f"

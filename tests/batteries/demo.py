@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -172,11 +173,9 @@ class Demo:
             return ""
 
 
-def at(text: str) -> int:
-    """Milliseconds since 1970 of an ISO 8601 text; without a zone it means UTC."""
-    from datetime import UTC, datetime, timedelta
-
-    moment = datetime.fromisoformat(text)
+def at(text: str | datetime) -> int:
+    """Milliseconds since 1970 of an ISO 8601 text or a moment; without a zone it means UTC."""
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 

@@ -22,18 +22,25 @@ GOOD_ENDS = ("completed", "completed_with_failures")
 _LIVE = ("reserved", "submitted", "queued", "in_progress", "stuck")
 # An org may leave a rollout for these reasons only if the log shows what happened in it.
 _LEFT = ("excluded", "already_current", "gone")
+# What an org may be when people ended a rollout before its turn.
+_UNPUSHED = ("planned", "left_over", "excluded")
 _HAPPENED = ("version_changed", "subscriber_removed", "subscriber_changed")
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything a judgement rests on."""
+    """Everything a judgement rests on.
+
+    ``may_stop``: the run was cut off by people, so that orgs may be left unpushed and batches in
+    doubt; without it every org and the rollout itself must have come to a good end.
+    """
 
     effects: Sequence[Effect]
     books: Snapshot
     lists: Sequence[ListRow]
     approvals: Sequence[ApprovalRow]
     slug: str
+    may_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ def judge(evidence: Evidence) -> Judgement:
         *court.started_as_approved(),
         *court.armed_as_approved(),
         *court.prepared_as_approved(),
+        *court.armed_whole(),
         *court.nothing_lost(),
     ]
     return Judgement(court.counted(), tuple(violations))
@@ -153,7 +161,8 @@ class _Court:
                 found.append(f"{request} went Pending before its arming was committed")
             else:
                 found += self._unapproved(batch, batch.armed_at, "was armed")
-                found += self._unapproved(batch, lines[0].at, "went Pending")
+                if not self._all.may_stop:  # else a call on its way may land after people said stop
+                    found += self._unapproved(batch, lines[0].at, "went Pending")
         return found
 
     def _pending(self) -> dict[str, list[Effect]]:
@@ -205,20 +214,45 @@ class _Court:
             if line.kind == "job_created" and (line.org, line.version) not in approved
         ]
 
+    def armed_whole(self) -> list[str]:
+        """What went Pending held exactly the jobs that its batch stands for: none less or more."""
+        found = []
+        for request, lines in self._pending().items():
+            batch = self._batches.get(request)
+            made = {
+                line.org
+                for line in self._all.effects
+                if line.kind == "job_created" and line.request == request
+                and line.seq < lines[0].seq
+            }  # fmt: skip
+            meant = {
+                row.org
+                for row in self._all.books.attempts
+                if batch is not None and row.batch == batch.pk and row.sf_id
+            }
+            if batch is not None and made != meant:
+                found.append(f"{request} went Pending with {len(made)} of {len(meant)} orgs")
+        return found
+
     def nothing_lost(self) -> list[str]:
         """The rollout has ended, and so has everything of it, on both sides alike."""
         found = []
-        if self._rollout.state not in GOOD_ENDS:
+        doubtful = {
+            row.pk: row.sf_id
+            for row in self._all.books.batches
+            if self._all.may_stop and row.state == "in_doubt"
+        }
+        if self._rollout.state not in GOOD_ENDS and not self._all.may_stop:
             found.append(f"the rollout is {self._rollout.state}: {self._rollout.reason}")
         found += [
             f"batch {row.pk} is still {row.state}"
             for row in self._all.books.batches
-            if row.state not in BATCH_ENDS
+            if row.state not in BATCH_ENDS and row.pk not in doubtful
         ]
         found += [
             f"{row.org} has an attempt that is still {row.state}"
             for row in self._all.books.attempts
-            if row.state in _LIVE
+            if row.state in _LIVE and row.batch not in doubtful
         ]
         last: dict[str | None, Effect] = {}
         for line in self._all.effects:
@@ -228,9 +262,12 @@ class _Court:
             f"{request} is left {line.kind.removeprefix('request_')} at Salesforce"
             for request, line in last.items()
             if line.kind in ("request_created", "request_pending", "request_started")
+            and request not in doubtful.values()
         ]
+        waiting = {row.target for row in self._all.books.attempts if row.batch in doubtful}
         for target in self._targets:
-            found += self._ended(target)
+            if target.pk not in waiting:
+                found += self._ended(target)
         return found
 
     def _ended(self, target: TargetRow) -> list[str]:
@@ -244,13 +281,19 @@ class _Court:
             return [] if final == "job_succeeded" else [f"{target.org} is done, the log: {final}"]
         if target.state == "failed":
             return [] if final == "job_failed" else [f"{target.org} failed, the log: {final}"]
-        if target.state in _LEFT:
+        if target.state in _LEFT and not (self._all.may_stop and target.state == "excluded"):
             happened = any(
                 line.org == target.org and line.kind in _HAPPENED and not line.job
                 for line in self._all.effects
             )
             reason = f"{target.org} was left out as {target.state} without a cause in the log"
             return [] if happened else [reason]
+        if self._all.may_stop and target.state in _UNPUSHED:
+            return (
+                [f"{target.org} is {target.state}, the log: {final}"]
+                if (final == "job_succeeded")
+                else []
+            )
         return [f"{target.org} has not ended: {target.state}"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from tests.batteries.demo import ROOT
 
@@ -30,3 +32,46 @@ def commit() -> str:
         check=False,
     )
     return said.stdout.strip() or "unknown"
+
+
+BEGIN, END = "<!-- begin battery table -->", "<!-- end battery table -->"
+_HEAD = ("battery", "quantity", "seeds", "commit", "violations", "wall", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a battery ran: one row of the table in docs/reliability.md."""
+
+    battery: str
+    command: str
+    quantity: str
+    seeds: str
+    violations: int
+    seconds: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row, with the commit that is checked out now."""
+        return (
+            self.battery,
+            self.quantity,
+            self.seeds,
+            commit(),
+            str(self.violations),
+            f"{self.seconds:.0f} s",
+            f"`{self.command}`",
+        )
+
+
+def write(line: Line, page: Path = ROOT / "docs" / "reliability.md") -> None:
+    """Put a battery's row into the table of the page, in the place of its older one."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    inside, after = rest.split(END)
+    rows = [
+        tuple(cell.strip() for cell in row.strip("|").split("|"))
+        for row in inside.strip().splitlines()[2:]
+    ]
+    kept = [row for row in rows if row[0] != line.battery]
+    kept = sorted([*kept, line.cells])
+    page.write_text(f"{before}{BEGIN}\n\n{table(_HEAD, kept)}\n\n{END}{after}", encoding="utf-8")

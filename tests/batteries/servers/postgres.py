@@ -103,7 +103,7 @@ class Postgres:
     def run(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run one statement outside any transaction; gives its rows, if it has any."""
         with psycopg.connect(self.url(database), autocommit=True) as line:
-            done = line.execute(sql)  # type: ignore[call-overload]
+            done = line.execute(sql)
             return list(done.fetchall()) if done.description else []
 
     def create(self, database: str, template: str = "template1") -> str:

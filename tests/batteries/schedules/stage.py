@@ -1,0 +1,162 @@
+"""One world for many schedules: built once, put back in milliseconds.
+
+Migrating, reading subscribers, planning and approving cost more than a schedule itself. So each
+scene is played once, its rows are copied into a schema of their own, and every schedule begins by
+putting them back, sequences included: a seed sees the same ids whatever ran before it. Scenes begin
+at several points of a batch's life, so that trouble meets each of them often.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from rollouts.models import Wave
+from rollouts.pipeline import clock as pipeline_clock
+from rollouts.pipeline import control, leases, tick
+from rollouts.simulator import Simulator
+from rollouts.simulator.options import Options
+from tests.support import trouble
+from tests.support.trouble import PROMPT, own_rollout, sandbox_rollout, until_batch
+from tests.support.world import START, Clock, World
+
+ORGS, SEED = 60, 7
+# Hours before clocks change: in the USA on 14 March 2027, in Europe on the 28th.
+CHANGES = {
+    "usa": datetime(2027, 3, 14, 5, 0, tzinfo=UTC),
+    "europe": datetime(2027, 3, 27, 22, 0, tzinfo=UTC),
+}
+PHASES = ("approved", "verified", "armed")
+_SWEEP_EVERY = (
+    200  # schedules; between two sweeps rows are deleted, which is faster and leaves dust
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A moment from which schedules go on: our rows are in a schema of this name."""
+
+    name: str
+    wave: int
+    at: datetime
+    salesforce: bytes
+    unarmed: bool
+
+
+class Monotonic:
+    """The monotonic clock of workers in a story: it passes with the story's own clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def monotonic(self) -> float:
+        return (self._clock() - START).total_seconds()
+
+
+class Stage:
+    """The world of one process."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        pipeline_clock.wall = self._tick
+        # Stories of the gate let the watcher look every three minutes; each look costs a tenth.
+        trouble.WATCHED_EVERY = timedelta(minutes=7)
+        vars(leases)["time"] = Monotonic(self.clock)
+        self.world = World(self.clock, orgs=ORGS, seed=SEED)
+        for module in (tick, control):
+            module.gateway_for = lambda _link: self.world.gateway  # type: ignore[attr-defined]
+        self.world.sync()
+        kept = {"django_migrations", "django_content_type", "auth_permission"}
+        self._tables = [t for t in connection.introspection.table_names() if t not in kept]
+        self._set = 0
+        bare = self._keep("bare", 0)
+        self.scenes = list(self._played(bare))
+
+    def _tick(self) -> datetime:
+        """A little passes at each look at the clock, so that no two acts are at once."""
+        self.clock.at += timedelta(milliseconds=2)
+        return self.clock.at
+
+    def _played(self, bare: Scene) -> Iterator[Scene]:
+        for kind, make in (("own", own_rollout), ("sandbox", sandbox_rollout)):
+            for orgs, size in ((2, 1), (3, 3)):
+                self._put_back(bare)
+                wave = make(self.world, orgs, batch_strict=size, batch_ramp=[size])
+                for phase in PHASES:
+                    if phase != "approved":
+                        until_batch(self.world, wave, phase)
+                    yield self._keep(f"{kind}_{orgs}_by_{size}_{phase}", wave.pk)
+        for where, moment in CHANGES.items():
+            self._put_back(bare)
+            self.clock.at = moment
+            self.world.sync()
+            wave = sandbox_rollout(self.world, 2, batch_strict=2, batch_ramp=[2])
+            yield self._keep(f"clocks_change_{where}", wave.pk)
+
+    def set(self, scene: Scene, skew: timedelta = timedelta()) -> Wave:
+        """Put everything back to a scene; Salesforce's clock goes wrong by the skew."""
+        self._put_back(scene, skew)
+        return Wave.objects.select_related("rollout").get(pk=scene.wave)
+
+    # --- keeping and putting back -----------------------------------------------------------
+
+    def _keep(self, name: str, wave: int) -> Scene:
+        lines = {"swept": [], "deleted": []}  # type: dict[str, list[str]]
+        public = [f'public."{table}"' for table in self._tables]
+        lines["swept"].append(f"TRUNCATE {', '.join(public)};")
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE SCHEMA "{name}"')
+            for table in self._tables:
+                here, there = f'public."{table}"', f'"{name}"."{table}"'
+                cursor.execute(f"CREATE TABLE {there} AS TABLE {here}")
+                cursor.execute(f"SELECT count(*) FROM {there}")  # noqa: S608 - our own names
+                lines["deleted"].append(f"DELETE FROM {here};")  # noqa: S608 - the same
+                if cursor.fetchone()[0]:
+                    for body in lines.values():
+                        body.append(f"INSERT INTO {here} TABLE {there};")
+            cursor.execute(
+                "SELECT quote_ident(sequencename), last_value FROM pg_sequences"
+                " WHERE schemaname = 'public'"
+            )
+            for sequence, last in cursor.fetchall():
+                for body in lines.values():
+                    body.append(
+                        f"PERFORM setval('public.{sequence}', {last or 1}, {last is not None});"
+                    )
+            for how, body in lines.items():
+                cursor.execute(
+                    f'CREATE FUNCTION "{name}".{how}() RETURNS void LANGUAGE plpgsql AS'
+                    f" $body$ BEGIN {' '.join(body)} END $body$"
+                )
+        seen = self.world.sim._db.serialize()
+        return Scene(name, wave, self.clock.at, seen, unarmed=not name.endswith("armed"))
+
+    def _put_back(self, scene: Scene, skew: timedelta = timedelta()) -> None:
+        self._set += 1
+        how = "swept" if self._set % _SWEEP_EVERY == 1 else "deleted"
+        with connection.cursor() as cursor:
+            # Rows of history may only be added; the triggers that say so would refuse this.
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute(f'SELECT "{scene.name}".{how}()')
+            cursor.execute("SET session_replication_role = origin")
+        self.clock.at = scene.at
+        world = self.world
+        world._synced = scene.at
+        world.sim = Simulator(
+            data=":memory:",
+            seed=SEED,
+            orgs=ORGS,
+            clock=lambda: self.clock() + skew,
+            options=replace(Options(), pace=PROMPT),
+        )
+        kept = sqlite3.connect(":memory:")
+        kept.deserialize(scene.salesforce)
+        kept.backup(world.sim._db)
+        kept.close()
+        world.gateway = world._gateway()
+        # Salesforce's patience with logins passes with the story's clock.
+        world.gateway.login._monotonic = lambda: self.clock().timestamp()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import base64
 import os
+import shutil
 import tempfile
-from pathlib import Path
 
 # A port that refuses: what runs in a battery's own process rings no bell.
 _NO_BROKER = "redis://127.0.0.1:9/0"
@@ -14,13 +16,17 @@ def load(database: str, *, log_level: str = "ERROR") -> None:
     """Set Django up on a database's address; only once in a process."""
     import django
 
+    folder = tempfile.mkdtemp(prefix="pushboard-battery-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in [name for name in os.environ if name.startswith("PUSHBOARD_")]:
         del os.environ[name]
     os.environ.update(
         DJANGO_SETTINGS_MODULE="pushboard.settings",
         PUSHBOARD_MODE="simulation",
         PUSHBOARD_SECRET_KEY="batteries-only-" + "x" * 50,
-        PUSHBOARD_DATA_DIR=str(Path(tempfile.gettempdir()) / "pushboard-battery-unused"),
+        PUSHBOARD_ENCRYPTION_KEYS="1:"
+        + base64.urlsafe_b64encode(b"only in batteries, of 32 bytes..").decode(),
+        PUSHBOARD_DATA_DIR=folder,
         PUSHBOARD_BASE_URL="http://127.0.0.1",
         PUSHBOARD_REDIS_URL=_NO_BROKER,
         PUSHBOARD_LOG_LEVEL=log_level,

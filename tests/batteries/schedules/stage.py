@@ -12,12 +12,14 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 
 from rollouts.models import Wave
 from rollouts.pipeline import clock as pipeline_clock
-from rollouts.pipeline import control, leases, tick
+from rollouts.pipeline import control, leases, memory, tick
 from rollouts.simulator import Simulator
 from rollouts.simulator.options import Options
 from tests.support import trouble
@@ -34,6 +36,13 @@ PHASES = ("approved", "verified", "armed")
 _SWEEP_EVERY = (
     200  # schedules; between two sweeps rows are deleted, which is faster and leaves dust
 )
+
+
+def forget_history() -> None:
+    """Forget what this installation remembers outside its database, which is about to go back."""
+    memory._noted.clear()
+    for note in Path(settings.DATA_DIR).glob("memory-*"):
+        note.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,7 @@ class Stage:
             cursor.execute("SET session_replication_role = replica")
             cursor.execute(f'SELECT "{scene.name}".{how}()')
             cursor.execute("SET session_replication_role = origin")
+        forget_history()
         self.clock.at = scene.at
         world = self.world
         world._synced = scene.at

@@ -22,6 +22,7 @@ from rollouts.pipeline import clock, connections, credentials
 from rollouts.pipeline.connections import Described
 from rollouts.salesforce import connect
 from rollouts.simulator import Options, Simulator
+from rollouts.simulator.faces import faces
 
 from .in_process import InProcess
 
@@ -56,8 +57,12 @@ def simulated_org(
 
 
 def change(sim: Simulator, **options: Any) -> None:
-    """Change how the simulated org behaves from now on, by fields of its options."""
+    """Change how the simulated org behaves from now on, by fields of its options.
+
+    Not by its own switches, which have none for the app's id and secret.
+    """
     sim.options = replace(sim.options, **options)
+    sim._faces = faces(sim.options)
 
 
 def described(**changes: Any) -> Described:

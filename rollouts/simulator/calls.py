@@ -30,8 +30,8 @@ _PLAIN: Final = (
     (re.compile(r"/services/data/v[\d.]+/?"), "resources"),
     (re.compile(r"/services/data/v[\d.]+/limits/?"), "limits"),
     (re.compile(r"/services/data/v[\d.]+/sobjects/?"), "describe_global"),
-    (re.compile(r"/services/data/v[\d.]+/query/?"), "query"),
-    (re.compile(r"/services/data/v[\d.]+/query/.+"), "query_more"),
+    (re.compile(r"/services/data/v[\d.]+/query(?:All)?/?"), "query"),
+    (re.compile(r"/services/data/v[\d.]+/query(?:All)?/.+"), "query_more"),
 )
 _SOBJECT: Final = re.compile(r"/services/data/v[\d.]+/sobjects/(\w+)(?:/(\w+))?/?")
 _TREE: Final = re.compile(r"/services/data/v[\d.]+/composite/tree/(\w+)/?", re.IGNORECASE)

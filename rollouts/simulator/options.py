@@ -102,6 +102,7 @@ class Options:
     run_as_user: bool = True  # the app names a user for client credentials
     ip_allowed: bool = True
     daily_calls: int = 1_000_000  # calls per 24 simulated hours
+    daily_bulk_batches: int = 15_000  # of both Bulk APIs together
     failure_rate: float = 0.02  # share of orgs in which a healthy version fails
     defect_rate: float = 0.25  # share of sandboxes in which the version with the defect fails
     fault_rate: float = 0.0  # share of calls that meet a random fault

@@ -134,6 +134,7 @@ _RESOURCES: Final[dict[str, Callable[[Call], Response]]] = {
     "": _resources,
     "limits": _limits,
     "query": _query,
+    "queryall": _query,  # there is nothing deleted to be found
     "sobjects": _sobjects,
     "composite": composite,
     "jobs": bulk_jobs,

@@ -77,6 +77,7 @@ class Simulator:
         kept = dict(self._db.execute("SELECT name, value FROM switch").fetchall())
         self.options = switches.switched(self._given, kept)
         self._faces = faces(self.options)
+        self._tenants = {role.tenant: face for role, face in self._faces.items()}
 
     def _settle(self, orgs: int) -> None:
         known = {name: fact(self._db, name) for name in ("seed", "orgs", "role")}
@@ -169,7 +170,7 @@ class Simulator:
 
     def _other_event(self, work: Work, kind: str, body: str) -> None:
         if kind in engine.EVENTS:
-            engine.happen(work, self._faces[self.options.role].schema, kind, body)
+            engine.happen(work, self._tenants, kind, body)
             return
         request = faults.unpacked(body)
         answer = self._answer(work, request)
@@ -185,7 +186,7 @@ class Simulator:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 progress.advance(work, self._other_event)
-                engine.advance_wall(work, self._faces[self.options.role].schema)
+                engine.advance_wall(work, self._tenants)
                 yield work
                 remember(self._db, "now", now)
             except BaseException:

@@ -15,7 +15,7 @@ from .ids import numbered_id
 from .options import Options
 from .times import whole_second
 
-LAYOUT: Final = 4  # raise it when a table changes; older files are refused
+LAYOUT: Final = 5  # raise it when a table changes; older files are refused
 
 _TABLES: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -100,7 +100,8 @@ CREATE TABLE cursor (
   id TEXT PRIMARY KEY, soql TEXT NOT NULL, page_size INTEGER NOT NULL, row_ids TEXT NOT NULL,
   ends INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE bulk_job (
-  id TEXT PRIMARY KEY, kind TEXT NOT NULL, api TEXT NOT NULL, object TEXT NOT NULL,
+  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, api TEXT NOT NULL,
+  object TEXT NOT NULL,
   operation TEXT NOT NULL, state TEXT NOT NULL, line_ending TEXT NOT NULL,
   delimiter TEXT NOT NULL, created INTEGER NOT NULL, modstamp INTEGER NOT NULL, error TEXT);
 CREATE TABLE bulk_batch (

@@ -40,6 +40,7 @@ PLATFORM: Final = {
     "user_may_push": "the user may create pushes (else the objects can only be read)",
     "push_enabled": "push upgrades are enabled for this org (else INVALID_TYPE)",
     "daily_calls": "API calls allowed in 24 simulated hours",
+    "daily_bulk_batches": "uploads and queries of the Bulk APIs allowed in that time",
     "failure_rate": "share of orgs in which a healthy version fails",
     "defect_rate": "share of sandboxes in which the version with the defect fails",
     "fault_rate": "share of calls that meet a random fault",

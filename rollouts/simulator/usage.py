@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .refusals import quota_spent
+from .refusals import Refusal, quota_spent
 from .store import Work
-from .times import HOUR
+from .times import DAY, HOUR
 
 
 def count_call(work: Work) -> None:
@@ -28,6 +28,20 @@ def used(work: Work) -> int:
     return int(found[0])
 
 
+def batches_used(work: Work) -> int:
+    """Bulk uploads and bulk queries of the last 24 hours, in both Bulk APIs."""
+    found = work.db.execute(
+        "SELECT COUNT(*) FROM effect WHERE kind = 'bulk_uploaded' AND at > ?", (work.now - DAY,)
+    ).fetchone()
+    return int(found[0])
+
+
+def check_batches(work: Work) -> None:
+    """Raise Refusal when the allowance of bulk batches is spent."""
+    if batches_used(work) >= work.options.daily_bulk_batches:
+        raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "ApiBatchItems Limit exceeded.")
+
+
 def header(work: Work) -> str:
     """The value of Sforce-Limit-Info."""
     return f"api-usage={used(work)}/{work.options.daily_calls}"
@@ -39,5 +53,8 @@ def limits(work: Work) -> dict[str, object]:
     return {
         "DailyApiRequests": {"Max": most, "Remaining": max(0, most - used(work))},
         "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000},
-        "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
+        "DailyBulkApiBatches": {
+            "Max": work.options.daily_bulk_batches,
+            "Remaining": max(0, work.options.daily_bulk_batches - batches_used(work)),
+        },
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollouts.simulator import BulkPace, Options, Simulator
+from rollouts.simulator import BulkPace, Options, Role, Simulator
 
 from . import bulk
 from .caller import Caller, StoppedClock
@@ -145,3 +145,43 @@ def test_five_thousand_rows(build: Build) -> None:
     assert (state, processed) == ("JobComplete", len(keys))
     assert (len(keys) > 2_000, failed) == (True, 0)
     assert org.job_counts(request_id) == {"Created": len(keys)}
+
+
+def test_the_allowance_of_batches_runs_out_and_comes_back(
+    build: Build, clock: StoppedClock
+) -> None:
+    org = build(daily_bulk_batches=2)
+    data = bulk.job_rows(org.request(), org.orgs(1))
+    first, second, third = (str(bulk.create(org).ok()["id"]) for _ in "abc")
+    assert [bulk.upload(org, job_id, data).status for job_id in (first, second)] == [201, 201]
+    assert bulk.upload(org, third, data).error == (403, "REQUEST_LIMIT_EXCEEDED")
+    query = {"operation": "query", "query": "SELECT Id FROM PackagePushJob"}
+    assert org.post("jobs/query", query).error == (403, "REQUEST_LIMIT_EXCEEDED")
+    assert org.get("limits").ok()["DailyBulkApiBatches"] == {"Max": 2, "Remaining": 0}
+    clock.pass_(hours=25)
+    assert bulk.upload(org, third, data).status == 201
+
+
+def test_an_org_can_lose_its_objects_while_a_job_runs(build: Build, clock: StoppedClock) -> None:
+    org = build(bulk=BulkPace(start=5, row=10))
+    request_id = org.request()
+    keys = org.orgs(3)
+    running = bulk.submit(org, bulk.job_rows(request_id, keys))
+    clock.pass_(seconds=6)
+    waiting = bulk.submit(org, bulk.job_rows(request_id, keys))
+    org.simulator.switch(push_enabled=False)
+    clock.pass_(minutes=2)
+    assert bulk.figures(org, running) == ("JobComplete", 3, 2)
+    assert bulk.state(org, waiting)["errorMessage"].startswith("InvalidBatch : sObject type")
+
+
+def test_each_org_of_a_world_has_its_own_jobs(org: Caller) -> None:
+    lmo = Caller(org.simulator.face(Role.LMO))
+    query = {"operation": "query", "query": "SELECT Name FROM sfLma__License__c"}
+    job_id = lmo.post("jobs/query", query).ok()["id"]
+    found = lmo.get(f"jobs/query/{job_id}").ok()
+    assert (found["state"], found["object"]) == ("JobComplete", "sfLma__License__c")
+    assert found["numberRecordsProcessed"] > 10
+    assert org.get(f"jobs/query/{job_id}").error == (404, "NOT_FOUND")
+    assert org.get("jobs/query").ok()["records"] == []
+    assert org.post("jobs/query", query).error == (400, "API_ERROR")

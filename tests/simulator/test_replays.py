@@ -74,6 +74,8 @@ def test_the_cli_lists_subscribers(build: Build) -> None:
         pages.append(org.get(pages[-1]["nextRecordsUrl"]).ok())
     assert [len(page["records"]) for page in pages[:2]] == [2_000, 2_000]
     assert sum(len(page["records"]) for page in pages) == pages[0]["totalSize"]
+    with_deleted = org.get(f"queryAll?q={quote(soql)}").ok()
+    assert with_deleted["totalSize"] == pages[0]["totalSize"]
     columns = org.get(f"query?q={quote(soql)}&columns=true").ok()["columnMetadata"]
     assert columns[0]["columnName"] == "OrgKey"
 

@@ -19,14 +19,15 @@ A batch that fails keeps what was applied; the rows after it are unprocessed.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rollouts.simulator import faults, records
+from rollouts.simulator.faces import Face
 from rollouts.simulator.faults import FaultKind
 from rollouts.simulator.fields import Kind, SObject
 from rollouts.simulator.messages import Request
-from rollouts.simulator.org_schema import OrgSchema
 from rollouts.simulator.progress import plan_event
 from rollouts.simulator.query import Queries
 from rollouts.simulator.refusals import Refusal, something_bad
@@ -37,6 +38,8 @@ from rollouts.simulator.witness import note
 STEP: Final = "bulk_step"
 LATE_ROW: Final = "bulk_late_row"
 EVENTS: Final = (STEP, LATE_ROW)
+
+Faces = Mapping[str, Face]  # by tenant: a job belongs to the org that it was made in
 
 _NULL: Final = "#N/A"
 _AFTER: Final = (FaultKind.ERROR_AFTER, FaultKind.RESET_AFTER, FaultKind.NOT_JSON)
@@ -49,14 +52,27 @@ class _Batch:
 
     id: str
     job_id: str
+    face: Face
     kind: str
     api: str
-    sobject: SObject
+    object: str
     operation: str
     header: list[str]
     soql: str
     next_row: int
     error: str | None  # what was wrong with the upload itself
+
+    @property
+    def api_number(self) -> int:
+        """The API version as a number."""
+        return int(self.api.partition(".")[0])
+
+    def sobject(self) -> SObject:
+        """What the rows are; an org can lose its objects meanwhile. Raises Refusal."""
+        found = self.face.schema.find(self.object)
+        if found is None:
+            raise Refusal(400, "INVALID_TYPE", f"sObject type '{self.object}' is not supported.")
+        return found
 
 
 # --- when -----------------------------------------------------------------------------------
@@ -67,15 +83,15 @@ def submit(work: Work, batch_id: str) -> None:
     _plan(work, batch_id, work.options.bulk.start)
 
 
-def happen(work: Work, schema: OrgSchema, kind: str, body: str) -> None:
+def happen(work: Work, faces: Faces, kind: str, body: str) -> None:
     """An event of EVENTS is due."""
     if kind == LATE_ROW:
-        _apply_late(work, schema, **json.loads(body))
+        _apply_late(work, faces, **json.loads(body))
     else:
-        _step(work, schema, body)
+        _step(work, faces, body)
 
 
-def advance_wall(work: Work, schema: OrgSchema) -> None:
+def advance_wall(work: Work, faces: Faces) -> None:
     """Do what is due by the wall clock."""
     while True:
         due = work.db.execute(
@@ -84,7 +100,7 @@ def advance_wall(work: Work, schema: OrgSchema) -> None:
         ).fetchone()
         if due is None:
             return
-        _step(work, schema, due[0])
+        _step(work, faces, due[0])
 
 
 def _plan(work: Work, batch_id: str, seconds: float) -> None:
@@ -106,14 +122,15 @@ def _unplan(work: Work, batch_id: str) -> None:
 # --- what -----------------------------------------------------------------------------------
 
 
-def _step(work: Work, schema: OrgSchema, batch_id: str) -> None:
+def _step(work: Work, faces: Faces, batch_id: str) -> None:
     """Apply the next row; without a time per row, all of them."""
-    batch = _open_batch(work, schema, batch_id)
+    batch = _open_batch(work, faces, batch_id)
     if batch is None:
         _unplan(work, batch_id)
         return
+    work = replace(work, options=batch.face.options)
     if batch.operation in _NO_ROWS:
-        _run_query(work, schema, batch)
+        _run_query(work, batch)
         return
     if batch.next_row == 1 and (problem := batch.error or _wrong_header(batch)):
         _end(work, batch, "Failed", problem)
@@ -135,7 +152,7 @@ def _step(work: Work, schema: OrgSchema, batch_id: str) -> None:
 def _meet(work: Work, batch: _Batch, number: int, body: str) -> bool:
     """Apply one row under whatever fault meets it; False when the batch goes no further now."""
     row = Request("ROW", f"/bulk/{batch.job_id}/{number}", body=body.encode())
-    fault = faults.strike(work, row, f"bulk_row:{batch.sobject.name}", drawn=False)
+    fault = faults.strike(work, row, f"bulk_row:{batch.object}", drawn=False)
     kind = None if fault is None else fault.kind
     if fault is None or kind in (FaultKind.HANG_AFTER, *_AFTER):
         if kind in _AFTER:
@@ -159,27 +176,28 @@ def _meet(work: Work, batch: _Batch, number: int, body: str) -> bool:
     return False
 
 
-def _apply_late(work: Work, schema: OrgSchema, batch_id: str, number: int) -> None:
-    batch = _batch(work, schema, batch_id)
+def _apply_late(work: Work, faces: Faces, batch_id: str, number: int) -> None:
+    batch = _batch(work, faces, batch_id)
     found = work.db.execute(
         "SELECT body FROM bulk_row WHERE batch_id = ? AND number = ?", (batch_id, number)
     ).fetchone()
     if batch is not None and found is not None:
-        outcome = _try(work, batch, found[0])
+        outcome = _try(replace(work, options=batch.face.options), batch, found[0])
         applied = isinstance(outcome, str)
         note(work, "bulk_late_row", detail={"job": batch.job_id, "row": number, "applied": applied})
 
 
 def _try(work: Work, batch: _Batch, body: str) -> str | Refusal:
     """The id of the record that was written, or why it was not."""
-    api = int(batch.api.partition(".")[0])
+    api = batch.api_number
     work.db.execute("SAVEPOINT bulk_row")
     try:
-        values = _values(batch.sobject, api, batch.header, json.loads(body))
+        sobject = batch.sobject()
+        values = _values(sobject, api, batch.header, json.loads(body))
         if batch.operation == "insert":
-            return records.create(work, batch.sobject, api, values)
+            return records.create(work, sobject, api, values)
         record_id = str(values.pop("Id", None) or "")
-        records.update(work, batch.sobject, api, record_id, values)
+        records.update(work, sobject, api, record_id, values)
     except Refusal as refusal:
         work.db.execute("ROLLBACK TO bulk_row")
         return refusal
@@ -227,9 +245,9 @@ def error_text(refusal: Refusal) -> str:
     return f"{code}:{refusal.message}:{fields}--"
 
 
-def _run_query(work: Work, schema: OrgSchema, batch: _Batch) -> None:
+def _run_query(work: Work, batch: _Batch) -> None:
     try:
-        header, rows = Queries(work, schema, batch.api).table(batch.soql)
+        header, rows = Queries(work, batch.face.schema, batch.api).table(batch.soql)
     except Refusal as no:
         _end(work, batch, "Failed", f"InvalidBatch : Failed to process query: {no.message}")
         return
@@ -243,7 +261,7 @@ def _run_query(work: Work, schema: OrgSchema, batch: _Batch) -> None:
 # --- states ---------------------------------------------------------------------------------
 
 
-def _open_batch(work: Work, schema: OrgSchema, batch_id: str) -> _Batch | None:
+def _open_batch(work: Work, faces: Faces, batch_id: str) -> _Batch | None:
     """The batch, now in progress, unless it has ended or gone."""
     changed = work.db.execute(
         "UPDATE bulk_batch SET state = 'InProgress', started = COALESCE(started, ?), modstamp = ?"
@@ -257,29 +275,29 @@ def _open_batch(work: Work, schema: OrgSchema, batch_id: str) -> _Batch | None:
         " AND id = (SELECT job_id FROM bulk_batch WHERE id = ?)",
         (work.second, batch_id),
     )
-    return _batch(work, schema, batch_id)
+    return _batch(work, faces, batch_id)
 
 
-def _batch(work: Work, schema: OrgSchema, batch_id: str) -> _Batch | None:
+def _batch(work: Work, faces: Faces, batch_id: str) -> _Batch | None:
     row = work.db.execute(
-        "SELECT b.job_id, j.kind, j.api, j.object, j.operation, b.header, b.soql, b.next_row,"
-        " b.error"
-        " FROM bulk_batch b JOIN bulk_job j ON j.id = b.job_id WHERE b.id = ?",
+        "SELECT b.job_id, j.tenant, j.kind, j.api, j.object, j.operation, b.header, b.soql,"
+        " b.next_row, b.error FROM bulk_batch b JOIN bulk_job j ON j.id = b.job_id WHERE b.id = ?",
         (batch_id,),
     ).fetchone()
-    sobject = None if row is None else schema.find(row[3])
-    if row is None or sobject is None:
+    if row is None:
         return None
-    job_id, kind, api, _, operation, header, soql, next_row, error = row
-    return _Batch(
-        batch_id, job_id, kind, api, sobject, operation, json.loads(header), soql, next_row, error
-    )
+    job_id, tenant, kind, api, name, operation, header, *rest = row
+    face = faces[tenant]
+    return _Batch(batch_id, job_id, face, kind, api, name, operation, json.loads(header), *rest)
 
 
 def _wrong_header(batch: _Batch) -> str | None:
-    api = int(batch.api.partition(".")[0])
+    try:
+        sobject = batch.sobject()
+    except Refusal as gone:
+        return f"InvalidBatch : {gone.message}"
     for name in batch.header:
-        if batch.sobject.field(name, api) is None:
+        if sobject.field(name, batch.api_number) is None:
             return f"InvalidBatch : Field name not found : {name}"
     return None
 

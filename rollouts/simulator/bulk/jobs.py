@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rollouts.simulator import usage
 from rollouts.simulator.ids import BadId, long_id
 from rollouts.simulator.refusals import Refusal, not_found
 from rollouts.simulator.store import Work
@@ -74,8 +75,9 @@ def create(
         None,
     )
     work.db.execute(
-        f"INSERT INTO bulk_job ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own names
+        f"INSERT INTO bulk_job (tenant, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own names
         (
+            work.options.role.tenant,
             job.id,
             job.kind,
             job.api,
@@ -101,8 +103,8 @@ def find(work: Work, job_id: str, kind: str) -> Job:
     except BadId:
         raise not_found() from None
     row = work.db.execute(
-        f"SELECT {_COLUMNS} FROM bulk_job WHERE id = ? AND kind = ?",  # noqa: S608 - our own names
-        (full, kind),
+        f"SELECT {_COLUMNS} FROM bulk_job WHERE id = ? AND kind = ? AND tenant = ?",  # noqa: S608 - our own names
+        (full, kind, work.options.role.tenant),
     ).fetchone()
     if row is None:
         raise not_found()
@@ -112,8 +114,9 @@ def find(work: Work, job_id: str, kind: str) -> Job:
 def listed(work: Work, kind: str, start: int, most: int) -> list[Job]:
     """Jobs of a kind, oldest first."""
     rows = work.db.execute(
-        f"SELECT {_COLUMNS} FROM bulk_job WHERE kind = ? ORDER BY created, rowid LIMIT ? OFFSET ?",  # noqa: S608 - our own names
-        (kind, most, start),
+        f"SELECT {_COLUMNS} FROM bulk_job WHERE kind = ? AND tenant = ?"  # noqa: S608 - our own names
+        " ORDER BY created, rowid LIMIT ? OFFSET ?",
+        (kind, work.options.role.tenant, most, start),
     )
     return [Job(*row) for row in rows]
 
@@ -140,7 +143,8 @@ def add_batch(
     rows: Sequence[Sequence[str]] = (),
     soql: str = "",
 ) -> str:
-    """Keep an upload or a query; gives the batch's id."""
+    """Keep an upload or a query; gives the batch's id. Raises Refusal without allowance."""
+    usage.check_batches(work)
     batch_id = work.new_id("751")
     work.db.execute(
         "INSERT INTO bulk_batch (id, job_id, state, header, soql, created, modstamp, next_row)"

@@ -152,6 +152,9 @@ def _next(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: datetime) -
 
 
 def _approved(wave: WaveFacts, facts: RolloutFacts) -> Action:
+    if not wave.planned and wave.tally.attempted:
+        # A list for a retry of which nothing is left: what was pushed before bakes on.
+        return Action(Do.LAPSE, wave.number, "no org is left of its list")
     if not wave.planned:
         return Action(Do.SKIP, wave.number, "no org is left in it")
     if wave.lapsed:

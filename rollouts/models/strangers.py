@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from django.db import models
 
-from rollouts.models.catalog import Package
 from rollouts.models.connection import Connection
 from rollouts.models.people import Person
 from rollouts.models.push import Batch
@@ -47,7 +46,6 @@ class AskKind(models.TextChoices):
     """The grave acts for which one person asks and another confirms."""
 
     GONE = "gone", "a request that Salesforce no longer lists is gone for good"
-    RETIRE = "retire", "the orgs that a refused sync misses are really gone"
 
 
 class AskQuerySet(models.QuerySet["Ask"]):
@@ -62,12 +60,7 @@ class Ask(models.Model):
     """One person asks; an approver other than the asker confirms. ``seen`` is the number shown."""
 
     kind = models.CharField(max_length=12, choices=AskKind.choices)
-    batch = models.ForeignKey(
-        Batch, on_delete=models.CASCADE, null=True, blank=True, related_name="asks"
-    )
-    package = models.ForeignKey(
-        Package, on_delete=models.CASCADE, null=True, blank=True, related_name="asks"
-    )
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="asks")
     seen = models.IntegerField(default=0)
     reason = models.TextField()
     asked_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
@@ -85,11 +78,6 @@ class Ask(models.Model):
                 fields=["kind", "batch"],
                 condition=models.Q(confirmed_at=None),
                 name="one_open_ask_per_batch",
-            ),
-            models.UniqueConstraint(
-                fields=["kind", "package"],
-                condition=models.Q(confirmed_at=None),
-                name="one_open_ask_per_package",
             ),
         ]
 

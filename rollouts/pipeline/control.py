@@ -249,7 +249,8 @@ def look_over(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
 
 
 @writing()
-def _abort(rollout: Rollout, by: Person, reason: str, now: datetime) -> list[Batch]:
+def abort_now(rollout: Rollout, by: Person, reason: str, now: datetime) -> list[Batch]:
+    """Abort in the database; returns the batches whose cancels are to be sent after the commit."""
     rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
     if not reason.strip():
         raise Refusal("Say why; an aborted rollout can't be taken up again.")
@@ -272,7 +273,7 @@ def _abort(rollout: Rollout, by: Person, reason: str, now: datetime) -> list[Bat
 def abort(rollout: Rollout, *, by: Person, reason: str, now: datetime) -> Stopped:
     """End a rollout for good; it is aborted only when nothing of it can still start."""
     demand(by, Permission.ABORT, now)
-    return send_cancels(_tried_again(lambda: _abort(rollout, by, reason, now)), rollout)
+    return send_cancels(_tried_again(lambda: abort_now(rollout, by, reason, now)), rollout)
 
 
 def stop_everything(*, by: Person, reason: str = "", now: datetime) -> Stopped:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from rollouts.domain.lifecycle import WAVE_ENDS, TargetState
+from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, TargetState
 from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Package, Rollout, SyncRun
 from rollouts.pipeline import clock, letting, memory, sweep
 
@@ -49,6 +49,12 @@ def on_rollout(rollout: Rollout, now: datetime) -> list[str]:
     package = rollout.to_version.package
     if not watcher_seen(package.connection, now):
         reasons.append("the watcher is silent; it lifts itself when the watcher works again")
+    older = rollout.supersedes
+    if older is not None and older.state != RolloutState.ABORTED.value:
+        reasons.append(
+            f"{older.slug}, which it takes over, is {older.state} and may still start something; "
+            "it lifts itself when that one is aborted"
+        )
     reasons += _unknown_requests(rollout, package.connection, now)
     latest = SyncRun.objects.filter(package=package, ok=True).order_by("-read_at").first()
     if latest is None or now - latest.read_at > max(SYNC_OLD, clock.wire(3600)):

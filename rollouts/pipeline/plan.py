@@ -104,11 +104,20 @@ def versions_to_offer(package: Package) -> list[tuple[PackageVersion, str]]:
     return offer
 
 
-def candidates(version: PackageVersion, choice: AudienceChoice, now: datetime) -> list[Candidate]:
-    """Gather every org that has the package, marked with what speaks against it."""
+def candidates(
+    version: PackageVersion,
+    choice: AudienceChoice,
+    now: datetime,
+    instead_of: Rollout | None = None,
+) -> list[Candidate]:
+    """Gather every org that has the package, marked with what speaks against it.
+
+    Orgs of the rollout ``instead_of`` are free: it is aborted for this one.
+    """
     excluded = dict(Exclusion.objects.in_force(now).values_list("org_id", "reason"))
     elsewhere = dict(
         Target.objects.exclude(rollout__state__in=_ENDS)
+        .exclude(rollout=instead_of)
         .exclude(state__in=_OVER)
         .values_list("org_id", "rollout__slug")
     )
@@ -149,9 +158,14 @@ def _is_chosen(row: Installation, choice: AudienceChoice, wanted: frozenset[str]
     return row.org.instance.upper().startswith(choice.instance_prefix.strip().upper())
 
 
-def propose(version: PackageVersion, choice: AudienceChoice, now: datetime) -> Proposal:
+def propose(
+    version: PackageVersion,
+    choice: AudienceChoice,
+    now: datetime,
+    instead_of: Rollout | None = None,
+) -> Proposal:
     """Cut the audience into waves by the policy for the largest version jump in it."""
-    people = candidates(version, choice, now)
+    people = candidates(version, choice, now, instead_of)
     in_reach = [
         person.number for person in people if person.chosen and person.number < version.number
     ]
@@ -189,14 +203,19 @@ def _free_slug(version: PackageVersion) -> str:
 
 @writing()
 def create_rollout(
-    version: PackageVersion, choice: AudienceChoice, *, by: Person, now: datetime
+    version: PackageVersion,
+    choice: AudienceChoice,
+    *,
+    by: Person,
+    now: datetime,
+    instead_of: Rollout | None = None,
 ) -> Rollout:
     """Store the proposal as a rollout that waits for its first wave to be frozen (ready).
 
     Raises Refusal for a version that can't be pushed and for an audience in which no org is left.
     """
     demand(by, Permission.PLAN, now)
-    proposal = propose(version, choice, now)
+    proposal = propose(version, choice, now, instead_of)
     _refuse_bad_choice(version, proposal)
     rollout = Rollout.objects.create(
         slug=_free_slug(version),

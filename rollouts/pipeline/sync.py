@@ -51,7 +51,9 @@ def sync(link: Connection, gateway: Gateway, *, full: bool | None = True) -> lis
     ]
     note_budget(link, gateway)
     if all(run.ok for run in runs):
-        beat("sync", clock.now(), f"{sum(run.listed for run in runs)} installations")
+        note = f"{sum(run.listed for run in runs)} installations"
+        beat("sync", clock.now(), note)
+        beat(f"sync {link.pk}", clock.now(), note)
     return runs
 
 

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts.access import Request, can, may
 from rollouts.domain.lifecycle import BATCH_ENDS, BATCH_RECALLABLE, BatchState
 from rollouts.domain.permissions import Permission
-from rollouts.models import Batch
-from rollouts.pipeline import control, report
+from rollouts.forms import ReasonForm
+from rollouts.models import Ask, Batch
+from rollouts.pipeline import control, gone, report
 from rollouts.pipeline.transitions import Refusal
-from rollouts.views.acts import act, status_of
+from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.reading import LATE_AFTER
 from rollouts.views.show import show, stamped, unchanged
 
@@ -62,6 +63,49 @@ def look_again(request: Request, slug: str, pk: int) -> HttpResponse:
     )
 
 
+@ASK_OR_ACT
+@may(Permission.RECALL)
+def ask_gone(request: Request, slug: str, pk: int) -> HttpResponse:
+    """Ask that a batch in doubt be ended, since its request is gone from Salesforce."""
+    found = _find(slug, pk)
+    form = ReasonForm(posted(request))
+
+    def shown(status: int, refusal: Refusal | None = None) -> HttpResponse:
+        context = _detail(request, found) | {
+            "form": form,
+            "problems": sum(len(errors) for errors in form.errors.values()),
+            "refusal": refusal,
+        }
+        return show(request, "batches/gone.html", context, status=status)
+
+    if not form.is_valid():
+        return shown(UNPROCESSABLE if form.is_bound else OK)
+    return act(
+        request,
+        lambda: gone.ask(
+            found, by=request.user, reason=form.cleaned_data["reason"], now=request.now
+        ),
+        done="Asked. An approver other than you must confirm it here.",
+        to=reverse("batch", args=[slug, pk]),
+        refused=lambda refusal: shown(status_of(refusal), refusal),
+    )
+
+
+@require_POST
+@may(Permission.RESOLVE_DOUBT)
+def confirm_gone(request: Request, slug: str, pk: int) -> HttpResponse:
+    """Confirm it: Salesforce is asked once more, and its orgs are free again."""
+    found = _find(slug, pk)
+    asked = get_object_or_404(Ask.objects.open(), batch=found)
+    return act(
+        request,
+        lambda: gone.confirm(asked, by=request.user, now=request.now),
+        done=lambda freed: f"Ended. {freed} orgs go back to their wave.",
+        to=reverse("batch", args=[slug, pk]),
+        refused=lambda refusal: _refused(request, found, refusal),
+    )
+
+
 def _find(slug: str, pk: int) -> Batch:
     rows = Batch.objects.select_related("wave__rollout__to_version__package", "list", "connection")
     return get_object_or_404(rows, wave__rollout__slug=slug, pk=pk)
@@ -94,6 +138,8 @@ def _detail(request: Request, found: Batch) -> dict[str, object]:
         "calls": found.calls.order_by("sent_at"),
         "is_recallable": state in BATCH_RECALLABLE and found.cancel_wanted_at is None,
         "in_doubt": state is BatchState.IN_DOUBT,
+        "may_be_gone": gone.may_ask(found),
+        "asked_gone": gone.open_ask(found),
         "may_recall": can(request, Permission.RECALL),
         "may_resolve": can(request, Permission.RESOLVE_DOUBT),
     }

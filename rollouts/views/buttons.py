@@ -50,6 +50,7 @@ _WAVE = {
     "look_over": _Way("wave-look-over", "observed", posts=False, tone="primary"),
     "edit": _Way("wave-edit", "planned", posts=False),
     "withdraw": _Way("wave-withdraw", "left", posts=False),
+    "ask_retry": _Way("wave-retry", "retry", posts=False),
     "close": _Way("wave-close", "warn", posts=False),
 }
 

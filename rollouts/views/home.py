@@ -39,6 +39,7 @@ def home(request: Request) -> HttpResponse:
             "last": None if rollouts else _last(request),
             "events": _events(),
             "health": health,
+            "stuck": report.stuck(request.now),
             "may_plan": can(request, Permission.PLAN),
         },
     )

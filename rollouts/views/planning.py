@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -16,9 +17,9 @@ from rollouts.access import Request, may
 from rollouts.domain.permissions import Permission
 from rollouts.domain.planner import WORDS, Because
 from rollouts.forms import AudienceForm
-from rollouts.models import Installation, Org, Package, PackageVersion
-from rollouts.pipeline import plan
-from rollouts.pipeline.transitions import Refusal
+from rollouts.models import Installation, Org, Package, PackageVersion, Rollout
+from rollouts.pipeline import plan, succession
+from rollouts.pipeline.transitions import Overtaken, Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, see, status_of
 from rollouts.views.show import show
 
@@ -71,14 +72,21 @@ def audience(request: Request) -> HttpResponse:
         return _audience_page(request, chosen, form, None, status=UNPROCESSABLE)
     choice = form.choice() if form.is_bound else plan.AudienceChoice()
     if request.method == "POST":
-        request.session[KEPT] = {"version": chosen.sf_id, "audience": _kept(form)}
-        proposal = plan.propose(chosen, choice, request.now)
+        yields = request.POST.get("take_over", "")
+        request.session[KEPT] = {
+            "version": chosen.sf_id,
+            "audience": _kept(form),
+            "take_over": yields if _older(chosen, yields) else "",
+        }
+        proposal = plan.propose(chosen, choice, request.now, _older(chosen, yields))
         if "next" in request.POST and proposal.eligible:
             return see(reverse("rollout-new-waves"))
         if "next" not in request.POST:
             return see(reverse("rollout-new-audience"))
         return _audience_page(request, chosen, form, proposal, status=UNPROCESSABLE)
-    return _audience_page(request, chosen, form, plan.propose(chosen, choice, request.now))
+    older = _older(chosen, request.session[KEPT].get("take_over", ""))
+    proposal = plan.propose(chosen, choice, request.now, older)
+    return _audience_page(request, chosen, form, proposal)
 
 
 @ASK_OR_ACT
@@ -93,7 +101,7 @@ def waves(request: Request) -> HttpResponse:
         return redirect("rollout-new-audience")
     if request.method == "POST":
         try:
-            made = plan.create_rollout(chosen, choice, by=request.user, now=request.now)
+            made = _create(request, chosen, choice)
         except Refusal as refusal:
             return _waves_page(request, chosen, choice, refusal)
         del request.session[KEPT]
@@ -107,7 +115,8 @@ def _waves_page(
     choice: plan.AudienceChoice,
     refusal: Refusal | None = None,
 ) -> HttpResponse:
-    proposal = plan.propose(chosen, choice, request.now)
+    older = _older(chosen, request.session[KEPT].get("take_over", ""))
+    proposal = plan.propose(chosen, choice, request.now, older)
     running, rows = 0, []
     for number, wave in enumerate(proposal.waves, start=1):
         running += len(wave.orgs)
@@ -117,11 +126,31 @@ def _waves_page(
         "proposal": proposal,
         "rows": rows,
         "refusal": refusal,
+        "older": older,
         "step": 3,
     }
     return show(
         request, "rollouts/new_waves.html", context, status=status_of(refusal) if refusal else OK
     )
+
+
+def _create(request: Request, chosen: PackageVersion, choice: plan.AudienceChoice) -> Rollout:
+    """Store the rollout; one that takes over an older one also aborts that, when confirmed."""
+    wanted = request.session[KEPT].get("take_over", "")
+    if not wanted:
+        return plan.create_rollout(chosen, choice, by=request.user, now=request.now)
+    older = _older(chosen, wanted)
+    if older is None:
+        raise Overtaken("The older rollout has ended meanwhile. Look at the audience again.")
+    if request.POST.get("confirmed") != older.slug:
+        raise Refusal(f"Tick that {older.slug} is to be aborted, or go back and leave it alone.")
+    made, stopped = succession.take_over(chosen, choice, older, by=request.user, now=request.now)
+    messages.success(request, f"{older.slug} is being aborted: {stopped.sentence}")
+    return made
+
+
+def _older(chosen: PackageVersion, slug: str) -> Rollout | None:
+    return next((older for older in succession.may_yield(chosen) if older.slug == slug), None)
 
 
 def _audience_page(
@@ -137,6 +166,8 @@ def _audience_page(
         "problems": sum(len(errors) for errors in form.errors.values()) if form.is_bound else 0,
         "proposal": proposal,
         "step": 2,
+        "yielding": succession.may_yield(chosen),
+        "take_over": request.session[KEPT].get("take_over", ""),
         "nobody": bool(proposal and not proposal.eligible and status != OK),
     }
     if proposal:

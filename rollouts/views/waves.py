@@ -16,7 +16,7 @@ from rollouts.domain.lifecycle import WAVE_ENDS
 from rollouts.domain.permissions import Permission
 from rollouts.forms import ReasonForm
 from rollouts.models import Target, Wave
-from rollouts.pipeline import approve, control, report
+from rollouts.pipeline import approve, control, report, second_try
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.buttons import wave_buttons
@@ -157,6 +157,43 @@ def close(request: Request, slug: str, number: int) -> HttpResponse:
     """Close a settled wave that could not pass, with a reason."""
     done = f"Wave {number} is closed with failures."
     return _reasoned(request, find(slug, number), "waves/close.html", done, control.close_wave)
+
+
+@ASK_OR_ACT
+@may(Permission.FREEZE)
+def retry(request: Request, slug: str, number: int) -> HttpResponse:
+    """Choose failed orgs for a new list of their own, with a reason."""
+    found = find(slug, number)
+    form = ReasonForm(posted(request))
+    chosen = request.POST.getlist("orgs") if request.method == "POST" else None
+
+    def shown(status: int, refusal: Refusal | None = None) -> HttpResponse:
+        context = {
+            "rollout": found.rollout,
+            "wave": found,
+            "form": form,
+            "failed": second_try.candidates(found).order_by("place"),
+            "chosen": chosen,
+            "problems": sum(len(errors) for errors in form.errors.values()),
+            "refusal": refusal,
+        }
+        return show(request, "waves/retry.html", context, status=status)
+
+    if not form.is_valid():
+        return shown(UNPROCESSABLE if form.is_bound else OK)
+    return act(
+        request,
+        lambda: second_try.ask(
+            found,
+            chosen or [],
+            by=request.user,
+            reason=form.cleaned_data["reason"],
+            now=request.now,
+        ),
+        done=lambda orgs: f"{orgs} orgs wait for a new list: freeze it, then somebody approves it.",
+        to=reverse("wave", args=[slug, number]),
+        refused=lambda refusal: shown(status_of(refusal), refusal),
+    )
 
 
 @ASK_OR_ACT

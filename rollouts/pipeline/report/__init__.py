@@ -16,6 +16,7 @@ from rollouts.pipeline.report.counts import (
     wave_counts,
 )
 from rollouts.pipeline.report.health import Health, health
+from rollouts.pipeline.report.stuck import Stuck, stuck
 from rollouts.pipeline.report.words import Need, Verdict, needs, verdict
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Counts",
     "Health",
     "Need",
+    "Stuck",
     "Verdict",
     "batch_counts",
     "counts",
@@ -34,6 +36,7 @@ __all__ = [
     "moves",
     "needs",
     "stamp",
+    "stuck",
     "timeline",
     "verdict",
     "wave_counts",

@@ -15,7 +15,7 @@ from rollouts.domain.lifecycle import (
 from rollouts.domain.permissions import Permission, Role, may, roles_with
 from rollouts.domain.policy import STRICT_KINDS, WaveKind
 from rollouts.models import Attempt, HoldKind, Person, Rollout, Wave
-from rollouts.pipeline import approve
+from rollouts.pipeline import approve, second_try
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,8 @@ def wave_moves(wave: Wave, person: Person, now: datetime) -> list[Button]:
             buttons.append(_button("close", "Close wave", roles, Permission.CLOSE_WAVE))
         case _:
             pass
+    if second_try.may_ask(wave):
+        buttons.append(_button("ask_retry", "Retry failed", roles, Permission.FREEZE))
     return buttons
 
 

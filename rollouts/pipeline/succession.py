@@ -1,0 +1,58 @@
+"""A newer version's rollout takes over what an older one has left, when a person confirms it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rollouts.domain.lifecycle import RolloutState
+from rollouts.domain.permissions import Permission
+from rollouts.models import PackageVersion, Person, Rollout
+from rollouts.pipeline import control, plan
+from rollouts.pipeline.transitions import Overtaken, Refusal, demand, record, writing
+
+_MAY_YIELD = (RolloutState.READY.value, RolloutState.ACTIVE.value, RolloutState.HALTED.value)
+
+
+def may_yield(version: PackageVersion) -> list[Rollout]:
+    """List the running rollouts of older versions of the package, the newest version first."""
+    rows = Rollout.objects.filter(
+        to_version__package=version.package, state__in=_MAY_YIELD
+    ).select_related("to_version__package", "author")
+    older = [rollout for rollout in rows if rollout.to_version.number < version.number]
+    return sorted(older, key=lambda rollout: rollout.to_version.number, reverse=True)
+
+
+def take_over(
+    version: PackageVersion,
+    choice: plan.AudienceChoice,
+    older: Rollout,
+    *,
+    by: Person,
+    now: datetime,
+) -> tuple[Rollout, control.Stopped]:
+    """Plan a rollout that also takes what ``older`` has left, and abort that one.
+
+    Both are one transaction; the recalls are sent after it. The older one is aborted only when
+    nothing of it can still start, and until then nothing of the newer one does.
+    """
+    demand(by, Permission.PLAN, now)
+    demand(by, Permission.ABORT, now)
+    with writing():
+        held = Rollout.objects.select_for_update().get(pk=older.pk)
+        if held.state not in _MAY_YIELD:
+            raise Overtaken(f"{held.slug} is {held.state}; nothing of it is left to take over.")
+        if held not in may_yield(version):
+            raise Refusal(f"{held.slug} is not for an older version of the same package.")
+        made = plan.create_rollout(version, choice, by=by, now=now, instead_of=held)
+        Rollout.objects.filter(pk=made.pk).update(supersedes=held)
+        made.supersedes = held
+        batches = control.abort_now(held, by, f"superseded by {made.slug}", now)
+        record(
+            "take_over",
+            f"rollout {made.slug}",
+            now=now,
+            by=by,
+            rollout=made,
+            reason=f"takes over what {held.slug} has left; that one is being aborted",
+        )
+    return made, control.send_cancels(batches, held)

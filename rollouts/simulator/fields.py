@@ -74,6 +74,7 @@ class SObject:
     needs_push: bool = False
     needs_dev_hub: bool = False
     needs_lma: bool = False
+    since: int = OLDEST_API
     per_tenant: bool = False  # the store holds rows of several orgs, told apart by `tenant`
 
     def field(self, name: str, api: int) -> Field | None:

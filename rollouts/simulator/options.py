@@ -73,6 +73,19 @@ class Unknowns:
     spaced_in_progress: bool = False  # emit "In Progress" in place of "InProgress"
     blocked_org_refused_at_create: bool = False
     empty_request_fails: bool = False
+    empty_request_refused: bool = False
+    mixed_request_succeeds: bool = False
+    reopens_finished: bool = False
+    pending_returns_to_created: bool = False
+    past_start_refused: bool = False
+    long_org_keys_refused: bool = False
+    max_open_requests: int | None = None
+    excluded_org_fails_at_run: bool = False
+    patch_needs_same_minor: bool = False
+    subscriber_lag: int = 0  # simulated seconds until PackageSubscriber shows a push's version
+    uninstalled_stay_listed: bool = False  # with InstalledStatus u
+    cancel_cascades_after: int = 0  # simulated seconds until jobs are Canceled too
+    missing_permission_shows_objects: bool = False
     old_licence_names: bool = False  # licences lack the newer field names
 
 
@@ -101,6 +114,19 @@ class Options:
     user_approved: bool = True  # has approved the app, or an admin has for them
     run_as_user: bool = True  # the app names a user for client credentials
     ip_allowed: bool = True
+    api_allowed: bool = True  # the user may call the API
+    push_permission: bool = True  # the user may push
+    limits_readable: bool = True  # the user may see the limits
+    unreviewed_packages: tuple[str, ...] = ()  # names of packages without a security review
+    excluded_orgs: tuple[str, ...] = ()  # 15-character keys on the exclusion list
+    oldest_api: int = 38
+    newest_api: int = 68
+    clock_offset: int = 0  # seconds that the Date header is ahead of the truth
+    short_pages: float = 0.0  # share of query pages that hold fewer rows than asked
+    cursor_seconds: int = 172_800  # simulated seconds that a query locator is good
+    query_timeout_rows: int | None = None  # more subscribers at once: QUERY_TIMEOUT
+    extra_rows: bool = False  # bug W-6129024: subscribers nobody asked for
+    releases: bool = False  # plan the three releases of each year as maintenance
     daily_calls: int = 1_000_000  # calls per 24 simulated hours
     daily_bulk_batches: int = 15_000  # of both Bulk APIs together
     failure_rate: float = 0.02  # share of orgs in which a healthy version fails

@@ -31,7 +31,10 @@ class OrgSchema:
 
 def _there(sobject: SObject, options: Options) -> bool:
     if sobject.needs_push:
-        return options.push_enabled and options.role is not Role.LMO
+        unseen = not options.push_permission and not (
+            options.unknowns.missing_permission_shows_objects
+        )
+        return options.push_enabled and options.role is not Role.LMO and not unseen
     if sobject.needs_dev_hub:
         return options.role is Role.DEV_HUB
     if sobject.needs_lma:

@@ -151,6 +151,11 @@ CATALOGUE: Final = {
         "Push Upgrade Blocked",
         "The subscriber has restricted push upgrades for this package.",
     ),
+    "Excluded": Failure(
+        "IneligibleUpgrade",
+        "Push Upgrade Excluded",
+        "The organization is on the package's push upgrade exclusion list.",
+    ),
     "NotYetAvailable": Failure(
         "IneligibleUpgrade",
         "Ineligible for Upgrade",

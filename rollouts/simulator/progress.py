@@ -7,11 +7,12 @@ all steps up to its own moment happen, in the order of their times, each at its 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from . import licences
+from . import installations, licences, maintenance
 from .chance import between, draw
+from .installations import Installation, installation, remove
 from .outcomes import CATALOGUE, Case, ErrorRow, Outcome, Verdict, failed, judge
 from .store import Work
 from .times import SECOND
@@ -19,48 +20,11 @@ from .witness import note
 
 _START: Final = "start_request"
 _FINISH: Final = "finish_job"
+_RESUME: Final = "resume_request"
+_CASCADE: Final = "cancel_jobs"
 LATE_CALL: Final = "late_call"
 
 OtherEvent = Callable[[Work, str, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """An org's installation of the package that a version belongs to."""
-
-    subscriber_id: str
-    package_id: str
-    version_id: str
-    status: str
-    sandbox: bool
-    own: bool
-    blocked: bool
-    upgradable: bool  # has an older released version of the package
-
-
-def installation(work: Work, org_key: str, version_id: str) -> Installation | None:
-    """The installation of this version's package in an org, if it has one."""
-    row = work.db.execute(
-        "SELECT s.id, s.package_id, s.version_id, s.org_status, s.org_type, s.is_own,"
-        " s.has_restriction AND s.custom_upgrade_type = 'BlockedBySubscriber',"
-        " i.release_state = 'Released' AND"
-        " (i.major, i.minor, i.patch, i.build) < (v.major, v.minor, v.patch, v.build)"
-        " FROM version v JOIN subscriber s ON s.package_id = v.package_id AND s.org_key = ?"
-        " JOIN version i ON i.id = s.version_id WHERE v.id = ?",
-        (org_key, version_id),
-    ).fetchone()
-    if row is None:
-        return None
-    return Installation(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        row[4] == "Sandbox",
-        bool(row[5]),
-        bool(row[6]),
-        bool(row[7]),
-    )
 
 
 # --- what a client sets off -----------------------------------------------------------------
@@ -70,7 +34,8 @@ def arm(work: Work, request_id: str) -> None:
     """The request and its jobs become Pending; the platform will start it when it sees fit."""
     version_id = _set_request(work, request_id, "Pending")
     note(work, "request_pending", request_id=request_id, version_id=version_id)
-    for job_id, org_key in _jobs(work, request_id, "Created", "Canceled"):
+    # "Failed" is there only if the platform let a finished request start anew.
+    for job_id, org_key in _jobs(work, request_id, "Created", "Canceled", "Failed"):
         _set_job(work, job_id, "Pending")
         _note_job(work, "job_pending", request_id, job_id, org_key, version_id)
     plan_start(work, request_id)
@@ -94,6 +59,29 @@ def cancel(work: Work, request_id: str) -> None:
     version_id = _set_request(work, request_id, "Canceled")
     _forget_events(work, request_id)
     note(work, "request_canceled", request_id=request_id, version_id=version_id)
+    seconds = work.options.unknowns.cancel_cascades_after
+    if seconds:
+        _plan(work, work.now + seconds * SECOND, _CASCADE, request_id)
+    else:
+        _cancel_jobs(work, request_id)
+
+
+def uncancel(work: Work, request_id: str) -> None:
+    """A Pending request is Created again, and so are its jobs; nothing of it will start."""
+    version_id = _set_request(work, request_id, "Created")
+    _forget_events(work, request_id)
+    note(work, "request_created", request_id=request_id, version_id=version_id)
+    for job_id, org_key in _jobs(work, request_id, "Pending"):
+        _set_job(work, job_id, "Created")
+        _note_job(work, "job_created", request_id, job_id, org_key, version_id)
+
+
+def _cancel_jobs(work: Work, request_id: str) -> None:
+    status, version_id = work.db.execute(
+        "SELECT status, version_id FROM push_request WHERE id = ?", (request_id,)
+    ).fetchone()
+    if status != "Canceled":
+        return  # it was reopened in the meantime
     for job_id, org_key in _jobs(work, request_id, "Created", "Pending"):
         _set_job(work, job_id, "Canceled")
         _note_job(work, "job_canceled", request_id, job_id, org_key, version_id)
@@ -119,23 +107,28 @@ def advance(work: Work, other: OtherEvent) -> None:
             _start(then, request_id)
         elif kind == _FINISH:
             _finish_job(then, request_id, job_id)
+        elif kind == _RESUME:
+            _resume(then, request_id)
+        elif kind == _CASCADE:
+            _cancel_jobs(then, request_id)
         elif kind == licences.CATCH_UP:
             licences.catch_up(then, body)
+        elif kind == installations.SHOW:
+            installations.show(then, body)
         else:
             other(then, kind, body)
 
 
 def plan_late_call(work: Work, at: int, body: str) -> None:
     """A call that the caller has given up on, and that will still have its effect."""
-    plan_event(work, at, LATE_CALL, body)
-
-
-def plan_event(work: Work, at: int, kind: str, body: str) -> None:
-    """Let something happen at a simulated moment that is no push's step; see `advance`."""
-    work.db.execute("INSERT INTO event (at, kind, body) VALUES (?,?,?)", (at, kind, body))
+    work.plan(at, LATE_CALL, body)
 
 
 def _start(work: Work, request_id: str) -> None:
+    closed_until = maintenance.own_end(work)
+    if closed_until is not None:
+        _plan(work, closed_until, _START, request_id)
+        return
     version_id = _set_request(work, request_id, work.options.in_progress)
     work.db.execute("UPDATE push_request SET started = ? WHERE id = ?", (work.second, request_id))
     note(work, "request_started", request_id=request_id, version_id=version_id)
@@ -145,13 +138,27 @@ def _start(work: Work, request_id: str) -> None:
     _finish_if_done(work, request_id, version_id)
 
 
+def _resume(work: Work, request_id: str) -> None:
+    """Some instance is back: start jobs again as far as there is room."""
+    status, version_id = work.db.execute(
+        "SELECT status, version_id FROM push_request WHERE id = ?", (request_id,)
+    ).fetchone()
+    if status != work.options.in_progress:
+        return
+    running = len(_jobs(work, request_id, work.options.in_progress))
+    for _ in range(work.options.pace.parallel_jobs - running):
+        if not _start_next_job(work, request_id, version_id):
+            break
+
+
 def _start_next_job(work: Work, request_id: str, version_id: str) -> bool:
     row = work.db.execute(
-        "SELECT id, org_key FROM push_job WHERE request_id = ? AND status = 'Pending'"
-        " ORDER BY rowid LIMIT 1",
-        (request_id,),
+        "SELECT id, org_key FROM push_job j WHERE request_id = ? AND status = 'Pending'"  # noqa: S608 - our own names
+        f" AND NOT EXISTS ({maintenance.AT_ORG}) ORDER BY rowid LIMIT 1",
+        (request_id, work.now, work.now),
     ).fetchone()
     if row is None:
+        _wait_for_instances(work, request_id)
         return False
     job_id, org_key = row
     _set_job(work, job_id, work.options.in_progress)
@@ -164,6 +171,16 @@ def _start_next_job(work: Work, request_id: str, version_id: str) -> bool:
     spread = int(draw(work.seed, "ms", job_id) * SECOND)
     _plan(work, work.now + seconds * SECOND + spread, _FINISH, request_id, job_id)
     return True
+
+
+def _wait_for_instances(work: Work, request_id: str) -> None:
+    """Orgs that wait for their instance to come back are taken up when the first one does."""
+    back = maintenance.next_end(work, request_id)
+    planned = work.db.execute(
+        "SELECT 1 FROM event WHERE request_id = ? AND kind = ?", (request_id, _RESUME)
+    ).fetchone()
+    if back is not None and planned is None:
+        _plan(work, back, _RESUME, request_id)
 
 
 def _finish_job(work: Work, request_id: str, job_id: str) -> None:
@@ -185,7 +202,7 @@ def _finish_job(work: Work, request_id: str, job_id: str) -> None:
         detail: dict[str, object] = {"errors": [error.get("ErrorType") for error in verdict.errors]}
         _note_job(work, f"job_{status.lower()}", request_id, job_id, org_key, version_id, detail)
         if succeeded and found is not None:
-            move_version(work, found, org_key, version_id, request_id, job_id)
+            installations.move_version(work, found, org_key, version_id, request_id, job_id)
         for error in verdict.errors:
             _keep_error(work, job_id, error)
     # A stuck job keeps its status for ever, but not its place: others go on.
@@ -208,6 +225,8 @@ def _verdict(
         return failed(CATALOGUE["Expired"]), found
     if found.blocked:
         return failed(CATALOGUE["Blocked"]), found
+    if org_key in work.options.excluded_orgs:
+        return failed(CATALOGUE["Excluded"]), found
     tries = work.db.execute(
         "SELECT COUNT(*) FROM push_job j JOIN push_request r ON r.id = j.request_id"
         " WHERE j.org_key = ? AND r.version_id = ? AND j.status IN ('Succeeded', 'Failed')",
@@ -229,52 +248,17 @@ def _finish_if_done(work: Work, request_id: str, version_id: str) -> None:
     )
     if counts.get("Pending") or counts.get(work.options.in_progress):
         return
-    empty = not counts and work.options.unknowns.empty_request_fails
-    # How mixed results end is not documented; one failed job fails the request here.
-    status = "Failed" if counts.get("Failed") or empty else "Succeeded"
+    unknowns = work.options.unknowns
+    failed_so_far = bool(counts.get("Failed")) or (not counts and unknowns.empty_request_fails)
+    # How mixed results end is not documented; one failed job fails the request, unless switched.
+    saved = unknowns.mixed_request_succeeds and counts.get("Succeeded")
+    status = "Failed" if failed_so_far and not saved else "Succeeded"
     _set_request(work, request_id, status)
     work.db.execute("UPDATE push_request SET ended = ? WHERE id = ?", (work.second, request_id))
     note(work, f"request_{status.lower()}", request_id=request_id, version_id=version_id)
 
 
 # --- rows -----------------------------------------------------------------------------------
-
-
-def move_version(
-    work: Work,
-    found: Installation,
-    org_key: str,
-    version_id: str,
-    request_id: str | None = None,
-    job_id: str | None = None,
-) -> None:
-    """The org now has this version."""
-    work.db.execute(
-        "UPDATE subscriber SET version_id = ?, modstamp = ? WHERE id = ?",
-        (version_id, work.second, found.subscriber_id),
-    )
-    plan_event(work, *licences.planned(work, org_key, found.package_id))
-    note(
-        work,
-        "version_changed",
-        request_id=request_id,
-        job_id=job_id,
-        org=org_key,
-        version_id=version_id,
-        detail={"package_id": found.package_id, "from": found.version_id},
-    )
-
-
-def remove(work: Work, found: Installation, org_key: str) -> None:
-    """The org no longer has the package."""
-    work.db.execute("DELETE FROM subscriber WHERE id = ?", (found.subscriber_id,))
-    plan_event(work, *licences.planned(work, org_key, found.package_id))
-    note(
-        work,
-        "subscriber_removed",
-        org=org_key,
-        detail={"package_id": found.package_id, "from": found.version_id},
-    )
 
 
 def _keep_error(work: Work, job_id: str, error: ErrorRow) -> None:

@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import progress
+from .eligibility import (
+    bad_reference,
+    check_duplicate,
+    check_eligible,
+    check_room,
+    check_target,
+)
 from .ids import BadId, long_id
-from .refusals import Refusal, not_eligible
+from .refusals import Refusal
 from .store import Work
 from .times import MINUTE, whole_second
 from .witness import note
@@ -15,6 +22,7 @@ from .world import user_id
 
 Values = Mapping[str, object]
 
+SHORT: Final = 15
 OPEN: Final = ("Created", "Pending")
 
 
@@ -26,8 +34,9 @@ def create_request(work: Work, values: Values) -> str:
     if values.get("IsMigration"):
         raise Refusal(400, "INVALID_INPUT", "Package migrations aren't enabled for this org.")
     version_id = str(values["PackageVersionId"])
-    _check_target(work, version_id)
+    check_target(work, version_id)
     scheduled = _scheduled(work, values.get("ScheduledStartTime"))
+    _check_open_requests(work)
     request_id = work.new_id("0DV")
     work.db.execute(
         "INSERT INTO push_request VALUES (?,?,?,'Created',?,?,?,?,?,?)",
@@ -51,6 +60,19 @@ def create_request(work: Work, values: Values) -> str:
         detail={"scheduled": scheduled},
     )
     return request_id
+
+
+def _check_open_requests(work: Work) -> None:
+    most = work.options.unknowns.max_open_requests
+    marks = "('Created', 'Pending', ?)"
+    found = work.db.execute(
+        f"SELECT COUNT(*) FROM push_request WHERE status IN {marks}",  # noqa: S608 - our own names
+        (work.options.in_progress,),
+    ).fetchone()[0]
+    if most is not None and found >= most:
+        raise Refusal(
+            400, "LIMIT_EXCEEDED", f"An org can't have more than {most} open push requests."
+        )
 
 
 def update_request(work: Work, request_id: str, values: Values) -> None:
@@ -77,7 +99,7 @@ def _edit(work: Work, request_id: str, status: str, version_id: str, changes: Va
     columns: dict[str, object] = {}
     if "PackageVersionId" in changes:
         version_id = str(changes["PackageVersionId"])
-        _check_target(work, version_id)
+        check_target(work, version_id)
         columns["version_id"] = version_id
     if "ScheduledStartTime" in changes:
         columns["scheduled"] = _scheduled(work, changes["ScheduledStartTime"])
@@ -97,13 +119,29 @@ def _edit(work: Work, request_id: str, status: str, version_id: str, changes: Va
 def _move(work: Work, request_id: str, status: str, wanted: str) -> None:
     if wanted == status and status in OPEN:
         return  # saying it twice changes nothing
-    reopening = status == "Canceled" and work.options.unknowns.reopens_canceled
+    unknowns = work.options.unknowns
+    reopening = (status == "Canceled" and unknowns.reopens_canceled) or (
+        status in ("Succeeded", "Failed") and unknowns.reopens_finished
+    )
     if wanted == "Pending" and (status == "Created" or reopening):
+        _check_jobs(work, request_id)
         progress.arm(work, request_id)
+    elif wanted == "Created" and status == "Pending" and unknowns.pending_returns_to_created:
+        progress.uncancel(work, request_id)
     elif wanted == "Canceled" and status in OPEN:
         progress.cancel(work, request_id)
     else:
         raise _illegal(f"A push request that is {status} can't be set to {wanted}.")
+
+
+def _check_jobs(work: Work, request_id: str) -> None:
+    if not work.options.unknowns.empty_request_refused:
+        return
+    found = work.db.execute(
+        "SELECT 1 FROM push_job WHERE request_id = ? LIMIT 1", (request_id,)
+    ).fetchone()
+    if found is None:
+        raise _illegal("A push request without push jobs can't be set to Pending.")
 
 
 def create_job(work: Work, values: Values) -> str:
@@ -115,7 +153,7 @@ def create_job(work: Work, values: Values) -> str:
         "SELECT status, version_id FROM push_request WHERE id = ?", (request_id,)
     ).fetchone()
     if request is None:
-        raise _bad_reference("PackagePushRequestId")
+        raise bad_reference("PackagePushRequestId")
     unknowns = work.options.unknowns
     if request[0] != "Created" and not (request[0] == "Pending" and unknowns.jobs_after_pending):
         raise Refusal(
@@ -124,11 +162,11 @@ def create_job(work: Work, values: Values) -> str:
             f"Jobs can't be added to a push request that is {request[0]}.",
             ["PackagePushRequestId"],
         )
-    org_key = _org_key(str(values["SubscriberOrganizationKey"]))
-    _check_duplicate(work, request_id, org_key)
-    _check_eligible(work, org_key, str(request[1]))
+    org_key = _org_key(work, str(values["SubscriberOrganizationKey"]))
+    check_duplicate(work, request_id, org_key)
+    check_eligible(work, org_key, str(request[1]))
     if unknowns.max_jobs_per_request is not None:
-        _check_room(work, request_id, unknowns.max_jobs_per_request)
+        check_room(work, request_id, unknowns.max_jobs_per_request)
     job_id = work.new_id("0DX")
     work.db.execute(
         "INSERT INTO push_job VALUES (?,?,?,?,?,?,?,?)",
@@ -171,67 +209,13 @@ def update_job(work: Work, job_id: str, values: Values) -> None:
         )
 
 
-def _check_target(work: Work, version_id: str) -> None:
-    row = work.db.execute(
-        "SELECT release_state, is_deprecated FROM version WHERE id = ?", (version_id,)
-    ).fetchone()
-    if row is None:
-        raise _bad_reference("PackageVersionId")
-    if row[0] != "Released" or row[1]:
-        raise Refusal(
-            400,
-            "INVALID_INPUT",
-            "Specify a package version that is released and isn't deprecated.",
-            ["PackageVersionId"],
-        )
-
-
-def _check_duplicate(work: Work, request_id: str, org_key: str) -> None:
-    unknowns = work.options.unknowns
-    if not unknowns.duplicate_jobs:
-        twin = work.db.execute(
-            "SELECT id FROM push_job WHERE request_id = ? AND org_key = ?", (request_id, org_key)
-        ).fetchone()
-        if twin is not None:
-            raise Refusal(
-                400,
-                "DUPLICATE_VALUE",
-                "duplicate value found: SubscriberOrganizationKey duplicates value on record "
-                f"with id: {twin[0][:15]}",
-                ["SubscriberOrganizationKey"],
-            )
-    if unknowns.org_in_one_open_request_only:
-        other = work.db.execute(
-            "SELECT 1 FROM push_job WHERE org_key = ? AND request_id <> ?"
-            " AND status IN ('Created', 'Pending', 'InProgress', 'In Progress')",
-            (org_key, request_id),
-        ).fetchone()
-        if other is not None:
-            raise not_eligible()
-
-
-def _check_eligible(work: Work, org_key: str, version_id: str) -> None:
-    installed = progress.installation(work, org_key, version_id)
-    if installed is None or installed.status == "Inactive" or not installed.upgradable:
-        raise not_eligible()
-    if installed.blocked and work.options.unknowns.blocked_org_refused_at_create:
-        raise not_eligible()
-
-
-def _check_room(work: Work, request_id: str, most: int) -> None:
-    count = work.db.execute(
-        "SELECT COUNT(*) FROM push_job WHERE request_id = ?", (request_id,)
-    ).fetchone()[0]
-    if count >= most:
-        raise Refusal(400, "LIMIT_EXCEEDED", f"A push request can't have more than {most} jobs.")
-
-
-def _org_key(text: str) -> str:
+def _org_key(work: Work, text: str) -> str:
     try:
         key = long_id(text)
     except BadId:
         key = ""
-    if not key.startswith("00D"):
+    too_long = len(text) > SHORT and work.options.unknowns.long_org_keys_refused
+    if too_long or not key.startswith("00D"):
         raise Refusal(
             400,
             "MALFORMED_ID",
@@ -244,14 +228,18 @@ def _org_key(text: str) -> str:
 def _scheduled(work: Work, moment: object) -> int | None:
     if not isinstance(moment, int):
         return None
-    if work.options.unknowns.start_kept_to_minute:
+    unknowns = work.options.unknowns
+    if unknowns.past_start_refused and moment < work.second:
+        raise Refusal(
+            400,
+            "INVALID_INPUT",
+            "Specify a scheduled start time in the future.",
+            ["ScheduledStartTime"],
+        )
+    if unknowns.start_kept_to_minute:
         return moment - moment % MINUTE
     return whole_second(moment)
 
 
 def _illegal(message: str) -> Refusal:
     return Refusal(400, "INVALID_STATUS", message, ["Status"])
-
-
-def _bad_reference(field: str) -> Refusal:
-    return Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [field])

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from . import oddities
 from .fields import Kind
 from .org_schema import OrgSchema
 from .refusals import Refusal
@@ -15,7 +16,7 @@ from .soql.parser import parse_query
 from .soql.scope import Scope
 from .soql.tree import Path, Selected
 from .store import Work
-from .times import DAY, field_text
+from .times import SECOND, field_text
 
 LARGEST_PAGE: Final = 2_000
 SMALLEST_PAGE: Final = 200
@@ -44,12 +45,13 @@ class Queries:
         if isinstance(plan, CountPlan):
             return self._counted(plan)
         rows = self._work.db.execute(plan.ids_sql, plan.ids_values).fetchall()
-        row_ids = [row[0] for row in rows]
-        answer: Json = {"totalSize": len(row_ids), "done": len(row_ids) <= page_size}
-        if len(row_ids) > page_size:
+        row_ids = oddities.found(self._work, plan.sobject, soql, [row[0] for row in rows])
+        end = oddities.page(self._work, soql, 0, page_size)
+        answer: Json = {"totalSize": len(row_ids), "done": len(row_ids) <= end}
+        if len(row_ids) > end:
             cursor = self._keep(soql, row_ids, page_size)
-            answer["nextRecordsUrl"] = self._url(cursor, page_size)
-        answer["records"] = self._records(plan, row_ids[:page_size])
+            answer["nextRecordsUrl"] = self._url(cursor, end)
+        answer["records"] = self._records(plan, row_ids[:end])
         return answer
 
     def more(self, locator: str) -> Json:
@@ -67,7 +69,7 @@ class Queries:
         plan = self._compile(soql)
         if isinstance(plan, CountPlan):
             raise Refusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        end = start + page_size
+        end = start + oddities.page(self._work, soql, start, page_size)
         answer: Json = {"totalSize": len(row_ids), "done": end >= len(row_ids)}
         if end < len(row_ids):
             answer["nextRecordsUrl"] = self._url(cursor, end)
@@ -78,7 +80,8 @@ class Queries:
         """Header and rows as the Bulk APIs put a query's whole answer into CSV. Raises Refusal."""
         plan, paths = self.check_table(soql)
         found = self._work.db.execute(plan.ids_sql, plan.ids_values).fetchall()
-        records = self._records(plan, [row[0] for row in found])
+        row_ids = oddities.found(self._work, plan.sobject, soql, [row[0] for row in found])
+        records = self._records(plan, row_ids)
         rows = [[_cell(record, path) for path in paths] for record in records]
         return [".".join(path) for path in paths], rows
 
@@ -107,9 +110,10 @@ class Queries:
     def _keep(self, soql: str, row_ids: list[int], page_size: int) -> str:
         db = self._work.db
         cursor = self._work.new_id("01g")
+        ends = self._work.now + self._work.options.cursor_seconds * SECOND
         db.execute(
             "INSERT INTO cursor VALUES (?,?,?,?,?)",
-            (cursor, soql, page_size, json.dumps(row_ids), self._work.now + 2 * DAY),
+            (cursor, soql, page_size, json.dumps(row_ids), ends),
         )
         db.execute(
             "DELETE FROM cursor WHERE id NOT IN (SELECT id FROM cursor ORDER BY ends DESC, id DESC"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from . import push
+from . import customization, push
 from .fields import Field, Kind, SObject
 from .ids import BadId, long_id
 from .messages import Request
@@ -20,6 +20,7 @@ _REQUIRED: Final = {
     "PackagePushRequest": ("PackageVersionId",),
     "PackagePushJob": ("PackagePushRequestId", "SubscriberOrganizationKey"),
 }
+_WHOLE: Final[dict[Kind, type[int]]] = {Kind.BOOLEAN: bool, Kind.INT: int}
 _JSON_NAMES: Final = {
     bool: "VALUE_TRUE",
     int: "VALUE_NUMBER_INT",
@@ -50,6 +51,7 @@ def json_object(request: Request) -> dict[str, object]:
 def create(work: Work, sobject: SObject, api: int, body: Mapping[str, object]) -> str:
     """Create a record and give its id. Raises Refusal."""
     _check_unlocked(sobject)
+    _check_permission(work)
     values = _values(sobject, api, body, "C")
     missing = [name for name in _REQUIRED.get(sobject.name, ()) if values.get(name) is None]
     if missing:
@@ -61,6 +63,8 @@ def create(work: Work, sobject: SObject, api: int, body: Mapping[str, object]) -
         )
     if sobject.name == "PackagePushRequest":
         return push.create_request(work, values)
+    if sobject.name == "PushUpgradeCustomization":
+        return customization.create()
     return push.create_job(work, values)
 
 
@@ -69,10 +73,13 @@ def update(
 ) -> None:
     """Change a record. Raises Refusal."""
     _check_unlocked(sobject)
+    _check_permission(work)
     found = _find(work, sobject, record_id)
     values = _values(sobject, api, body, "U")
     if sobject.name == "PackagePushRequest":
         push.update_request(work, found, values)
+    elif sobject.name == "PushUpgradeCustomization":
+        customization.update(work, found, values)
     else:
         push.update_job(work, found, values)
 
@@ -113,6 +120,11 @@ def writable(schema: OrgSchema, name: str, method: str) -> SObject:
     if not sobject.writable:
         raise wrong_method(method, "HEAD, GET")
     return sobject
+
+
+def _check_permission(work: Work) -> None:
+    if not work.options.push_permission:
+        raise Refusal(403, "INSUFFICIENT_ACCESS", "insufficient access rights on object id")
 
 
 def _find(work: Work, sobject: SObject, record_id: str) -> str:
@@ -170,7 +182,7 @@ def _converted(field: Field, value: object) -> object:
     if value is None:
         return None
     match field.kind:
-        case Kind.BOOLEAN if isinstance(value, bool):
+        case Kind.BOOLEAN | Kind.INT if type(value) is _WHOLE[field.kind]:
             return int(value)
         case Kind.DATETIME if isinstance(value, str):
             try:

@@ -11,7 +11,7 @@ from .bulk.resource import bulk_jobs
 from .columns import columns
 from .composite import composite
 from .describe import basic_information, describe, describe_global
-from .fields import NEWEST_API, OLDEST_API
+from .fields import OLDEST_API, SObject
 from .messages import Request, Response, empty_response, json_response
 from .org_schema import OrgSchema
 from .query import Queries, page_size
@@ -20,13 +20,15 @@ from .rest_call import Call
 from .store import Work
 
 LONGEST_URL: Final = 16_384
+RETIRED_BELOW: Final = 31  # retired in Summer '25
 
 _VERSION: Final = re.compile(r"/services/data/v(\d\d)\.0(?:/(.*))?", re.DOTALL)
 _SEASONS: Final = ("Winter", "Spring", "Summer")
 
 
-def versions() -> Response:
+def versions(work: Work) -> Response:
     """GET /services/data, which needs no session."""
+    options = work.options
     return json_response(
         200,
         [
@@ -35,7 +37,7 @@ def versions() -> Response:
                 "url": f"/services/data/v{number}.0",
                 "version": f"{number}.0",
             }
-            for number in range(OLDEST_API, NEWEST_API + 1)
+            for number in range(options.oldest_api, options.newest_api + 1)
         ],
     )
 
@@ -43,8 +45,15 @@ def versions() -> Response:
 def rest(work: Work, schema: OrgSchema, request: Request) -> Response:
     """Answer a call below /services/data/vXX.0. Raises Refusal."""
     match = _VERSION.fullmatch(request.path)
-    if match is None or not OLDEST_API <= int(match[1]) <= NEWEST_API:
+    if match is not None and int(match[1]) < RETIRED_BELOW:
+        raise Refusal(410, "UNSUPPORTED_API_VERSION", "This API version is retired.")
+    options = work.options
+    if match is None or not options.oldest_api <= int(match[1]) <= options.newest_api:
         raise not_found()
+    if not options.api_allowed:
+        raise Refusal(
+            403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner"
+        )
     parts = tuple(part for part in (match[2] or "").split("/") if part)
     call = Call(work, schema, request, f"{match[1]}.0", parts)
     first = parts[0].lower() if parts else ""
@@ -70,6 +79,8 @@ def _resources(call: Call) -> Response:
 def _limits(call: Call) -> Response:
     call.only("GET")
     call.depth(1)
+    if not call.work.options.limits_readable:
+        raise Refusal(403, "INSUFFICIENT_ACCESS", "View Setup and Configuration is needed.")
     return json_response(200, usage.limits(call.work))
 
 
@@ -92,9 +103,9 @@ def _sobjects(call: Call) -> Response:
     call.depth(3)
     if len(call.parts) == 1:
         call.only("GET")
-        return json_response(200, describe_global(call.schema.all(), call.api))
+        return json_response(200, describe_global(_seen(call), call.api))
     sobject = call.schema.find(call.parts[1])
-    if sobject is None:
+    if sobject is None or sobject.since > call.api_number:
         raise not_found()
     if len(call.parts) == 2:  # noqa: PLR2004 - /sobjects/X
         if call.method == "GET":
@@ -104,6 +115,10 @@ def _sobjects(call: Call) -> Response:
         call.only("GET")
         return json_response(200, describe(sobject, call.api, call.api_number))
     return _record(call)
+
+
+def _seen(call: Call) -> list[SObject]:
+    return [one for one in call.schema.all() if one.since <= call.api_number]
 
 
 def _create(call: Call) -> Response:

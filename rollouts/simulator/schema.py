@@ -109,7 +109,7 @@ SUBSCRIBER: Final = SObject(
         choice("OrgType", "WOGN", "org_type", ("Production", "Sandbox")),
         text("InstanceName", "WOGN", "instance_name", length=20),
         text("ParentOrg", "WOGN", "parent_org", length=15, exact_case=True),
-        choice("InstalledStatus", "WOGN", "installed_status", ("i",)),
+        choice("InstalledStatus", "WOGN", "installed_status", ("i", "u")),
         choice(
             "CustomUpgradeType",
             "WOGN",
@@ -192,6 +192,33 @@ PUSH_ERROR: Final = SObject(
     needs_push=True,
 )
 
+CUSTOMIZATION: Final = SObject(
+    "PushUpgradeCustomization",
+    "Push Upgrade Customization",
+    "12C",
+    "customization",
+    (
+        id_field(),
+        choice(
+            "CustomUpgradeType",
+            "WOGCU",
+            "kind",
+            ("BlockedBySubscriber", "None"),
+            since=60,
+            closed=True,
+        ),
+        Field("ExpirationDays", Kind.INT, "WOGCUN", "{t}.days", since=60),
+        flag("HasRestrictionEnabled", "WOGCU", "restricted", since=60),
+        flag("IsCustomUpgradeAllowed", "WOGCU", "allowed", since=60),
+        flag("IsRestrictionOverridden", "WOGCU", "overridden", since=60),
+        Field("PushUpgradeBlockInitiatedDate", Kind.DATETIME, "WOCUN", "{t}.initiated", since=60),
+        modstamp(),
+    ),
+    writable=True,
+    needs_push=True,
+    since=60,
+)
+
 ORGANIZATION: Final = SObject(
     "Organization",
     "Organization",
@@ -243,6 +270,7 @@ SOBJECTS: Final = (
     PUSH_REQUEST,
     PUSH_JOB,
     PUSH_ERROR,
+    CUSTOMIZATION,
     ORGANIZATION,
     USER,
     SCRATCH_ORG,

@@ -11,13 +11,13 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from . import control, faults, oauth, progress, switches, usage, witness, world
+from . import acts, control, faults, maintenance, oauth, progress, switches, usage, witness, world
+from .acts import PackageEntry
 from .bulk import engine
 from .bulk.classic import classic
 from .bulk.xml import PREFIX
 from .calls import classify
 from .clock import Clock, wall_now
-from .control import PackageEntry
 from .faces import Face, OrgFace, faces
 from .faults import FaultKind
 from .messages import Request, Response
@@ -29,7 +29,7 @@ from .refusals import Refusal, not_found
 from .rest import LONGEST_URL, rest, versions
 from .shapes import refused
 from .store import Work, WrongWorld, fact, open_store, remember
-from .times import from_ms, http_date, iso, to_ms
+from .times import SECOND, from_ms, http_date, iso, to_ms
 from .witness import Effect, Truth
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,8 @@ class Simulator:
         if (sign_in := _SIGN_IN.get(path)) is not None:
             return sign_in(work, request)
         if path == "/services/data" and request.method == "GET":
-            return versions()
+            return versions(work)
+        maintenance.check_own(work)
         if path == "/services/oauth2/userinfo":
             oauth.authenticate(work, request)
             return oauth.userinfo(work, request)
@@ -223,17 +224,17 @@ class Simulator:
         script to so many jobs of each org named.
         """
         with self._turn() as work:
-            control.script(work, orgs, outcome, error, version_id, times)
+            acts.script(work, orgs, outcome, error, version_id, times)
 
     def plan_fault(self, kind: FaultKind | str, **how: object) -> None:
         """Plan a fault; the names are those of `faults.Fault`."""
         with self._turn() as work:
-            faults.plan(work, control.fault_of({"fault": kind, **how}))
+            faults.plan(work, acts.fault_of({"fault": kind, **how}))
 
     def change_org(self, org: str, **change: object) -> None:
-        """Let something happen in an org by itself; see `control.change_org`."""
+        """Let something happen in an org by itself; see `acts.change_org`."""
         with self._turn() as work:
-            control.change_org(work, {"org": org, **change})
+            acts.change_org(work, {"org": org, **change})
 
     def switch(self, **values: object) -> None:
         """Change options while it runs; the names are those of `switches.SAYS`."""
@@ -253,7 +254,7 @@ class Simulator:
     def catalog(self) -> dict[str, PackageEntry]:
         """Package and version ids by their names: {"Harbor": {"id", "versions": {"4.2.2": id}}}."""
         with self._turn() as work:
-            return control.catalog(work)
+            return acts.catalog(work)
 
     def version_id(self, package: str, number: str) -> str:
         """The id of a version such as ("Harbor", "4.2.2")."""
@@ -277,7 +278,7 @@ class Simulator:
 
 def _stamp(work: Work, response: Response) -> None:
     """What every answer carries. The X- headers are ours, for tests that ask the witness."""
-    response.headers["Date"] = http_date(work.now)
+    response.headers["Date"] = http_date(work.now + work.options.clock_offset * SECOND)
     response.headers["Sforce-Limit-Info"] = usage.header(work)
     response.headers["X-Simulator-Now"] = iso(work.now)
     last = work.db.execute("SELECT MAX(seq) FROM effect").fetchone()[0]

@@ -51,6 +51,14 @@ CREATE TABLE push_error (
   id TEXT PRIMARY KEY, job_id TEXT, severity TEXT, type TEXT, title TEXT, message TEXT,
   details TEXT, modstamp INTEGER);
 CREATE INDEX push_error_job ON push_error (job_id);
+CREATE TABLE customization (
+  id TEXT PRIMARY KEY, package_id TEXT, org_key TEXT, kind TEXT, days INTEGER,
+  restricted INTEGER, allowed INTEGER, overridden INTEGER, initiated INTEGER, modstamp INTEGER);
+CREATE UNIQUE INDEX customization_org ON customization (org_key, package_id);
+CREATE TABLE maintenance (
+  id INTEGER PRIMARY KEY, instance TEXT NOT NULL, starts INTEGER NOT NULL,
+  ends INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL);
+CREATE INDEX maintenance_instance ON maintenance (instance, starts);
 CREATE TABLE account (
   id TEXT PRIMARY KEY, name TEXT, type TEXT, city TEXT, state TEXT, country TEXT,
   country_code TEXT, time_zone TEXT, created INTEGER, modstamp INTEGER);
@@ -149,6 +157,10 @@ class Work:
     def second(self) -> int:
         """Now, as date-time fields keep it."""
         return whole_second(self.now)
+
+    def plan(self, at: int, kind: str, body: str) -> None:
+        """Let something happen at a simulated moment that is no push's step."""
+        self.db.execute("INSERT INTO event (at, kind, body) VALUES (?,?,?)", (at, kind, body))
 
     def next_number(self, prefix: str) -> int:
         """The next running number under a name; numbers start at 1 and never repeat."""

@@ -39,6 +39,18 @@ PLATFORM: Final = {
     "lma": "the License Management App is in the vendor's own org too",
     "user_may_push": "the user may create pushes (else the objects can only be read)",
     "push_enabled": "push upgrades are enabled for this org (else INVALID_TYPE)",
+    "api_allowed": "the user may call the API (else API_DISABLED_FOR_ORG)",
+    "push_permission": "the user may push",
+    "limits_readable": "the user may see the limits",
+    "unreviewed_packages": "packages that have not passed the security review, by name",
+    "excluded_orgs": "15-character keys on the push upgrade exclusion list",
+    "oldest_api": "oldest API version answered",
+    "newest_api": "newest API version answered",
+    "clock_offset": "seconds that the Date header is ahead of the truth",
+    "short_pages": "share of query pages with fewer rows than asked",
+    "cursor_seconds": "simulated seconds a query locator is good",
+    "query_timeout_rows": "subscribers in one query without InstanceName before QUERY_TIMEOUT",
+    "extra_rows": "queries by OrgKey IN bring orgs nobody asked for (W-6129024)",
     "daily_calls": "API calls allowed in 24 simulated hours",
     "daily_bulk_batches": "uploads and queries of the Bulk APIs allowed in that time",
     "failure_rate": "share of orgs in which a healthy version fails",
@@ -59,6 +71,19 @@ UNKNOWNS: Final = {
     "spaced_in_progress": "the running status is spelled with a space",
     "blocked_org_refused_at_create": "a job for a blocking org is refused (else it fails)",
     "empty_request_fails": "a Pending request without jobs ends as Failed",
+    "empty_request_refused": "a request without jobs can't be set to Pending",
+    "mixed_request_succeeds": "a request ends as Succeeded if any job did",
+    "reopens_finished": "a finished request can be set to Pending again; failed jobs run anew",
+    "pending_returns_to_created": "a Pending request can be set back to Created",
+    "past_start_refused": "a start time in the past is refused",
+    "long_org_keys_refused": "SubscriberOrganizationKey takes 15 characters only",
+    "max_open_requests": "most open requests of the org; empty: any number",
+    "excluded_org_fails_at_run": "a job for an excluded org fails (else it is refused)",
+    "patch_needs_same_minor": "patches go only to orgs on the same major and minor version",
+    "subscriber_lag": "simulated seconds until PackageSubscriber shows a new version",
+    "uninstalled_stay_listed": "orgs without the package stay listed, with status u",
+    "cancel_cascades_after": "simulated seconds until a Canceled request's jobs are too",
+    "missing_permission_shows_objects": "without the permission only writes are refused",
     "old_licence_names": "licences have the older field names only",
 }
 SAYS: Final = {**ACCESS, **PLATFORM, **UNKNOWNS}
@@ -128,7 +153,7 @@ def _read(name: str, kind: str, value: object) -> Value:
     match kind.partition(" ")[0]:
         case "bool" if text in ("true", "false"):
             return text == "true"
-        case "int" if text.isdecimal() and text.isascii():
+        case "int" if text.isascii() and text.removeprefix(_sign(name)).isdecimal():
             return int(text)
         case "float":
             return _number(name, text)
@@ -139,6 +164,11 @@ def _read(name: str, kind: str, value: object) -> Value:
         case "tuple[str,":
             return tuple(text.split())
     raise _bad(f"{text!r} is no value for {name}, which takes {kind}.")
+
+
+def _sign(name: str) -> str:
+    """What may stand before a number; only the clock can be behind."""
+    return "-" if name == "clock_offset" else ""
 
 
 def _number(name: str, text: str) -> float:

@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from .catalog import HARBOR, TRACKER, VENDOR, PackagePlan
+from .customization import adopt_all
 from .ids import ALPHABET, long_id, numbered_id
 from .lma_world import Org, generate_licences
 from .names import AWKWARD, company_name, sandbox_name
@@ -62,6 +63,7 @@ def generate(work: Work, orgs: int) -> None:
         "INSERT INTO subscriber VALUES (" + ",".join("?" * 15) + ")",  # noqa: S608 - our own names
         rows,
     )
+    adopt_all(work)
     generate_licences(work, fleet)
     if work.options.role is Role.PACKAGING:
         _show_only(work, HARBOR)
@@ -70,7 +72,7 @@ def generate(work: Work, orgs: int) -> None:
 def _show_only(work: Work, plan: PackagePlan) -> None:
     """A first-generation packaging org owns one package; the other belongs to somebody else."""
     others = "SELECT id FROM package WHERE name <> ?"
-    for table in ("subscriber", "version"):
+    for table in ("subscriber", "version", "customization"):
         work.db.execute(
             f"DELETE FROM {table} WHERE package_id IN ({others})",  # noqa: S608 - our own names
             (plan.name,),

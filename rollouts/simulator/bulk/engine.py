@@ -28,7 +28,6 @@ from rollouts.simulator.faces import Face
 from rollouts.simulator.faults import FaultKind
 from rollouts.simulator.fields import Kind, SObject
 from rollouts.simulator.messages import Request
-from rollouts.simulator.progress import plan_event
 from rollouts.simulator.query import Queries
 from rollouts.simulator.refusals import Refusal, something_bad
 from rollouts.simulator.store import Work
@@ -106,7 +105,7 @@ def advance_wall(work: Work, faces: Faces) -> None:
 def _plan(work: Work, batch_id: str, seconds: float) -> None:
     after = int(seconds * SECOND)
     if not work.options.bulk.wall:
-        plan_event(work, work.now + after, STEP, batch_id)
+        work.plan(work.now + after, STEP, batch_id)
         return
     # From the moment that was due and not from now, so that it doesn't matter who looks when.
     work.db.execute(
@@ -170,7 +169,7 @@ def _meet(work: Work, batch: _Batch, number: int, body: str) -> bool:
     if kind is FaultKind.LATE:
         _keep(work, batch, number, something_bad())
         later = json.dumps({"batch_id": batch.id, "number": number})
-        plan_event(work, work.now + int(fault.seconds * SECOND), LATE_ROW, later)
+        work.plan(work.now + int(fault.seconds * SECOND), LATE_ROW, later)
         return True
     _end(work, batch, "Failed", "InternalServerError : An unexpected error occurred.")
     return False

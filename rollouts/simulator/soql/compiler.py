@@ -64,7 +64,7 @@ class CountPlan:
 def compile_query(query: Query, schema: OrgSchema, api: int, now: int) -> RecordPlan | CountPlan:
     """The plan of a query. Raises Refusal for all that the platform refuses."""
     sobject = schema.find(query.source)
-    if sobject is None:
+    if sobject is None or sobject.since > api:
         raise Refusal(
             400,
             "INVALID_TYPE",

@@ -62,12 +62,17 @@ class Case:
         return [[cell.strip() for cell in line.strip().strip("│").split("│")] for line in lines]
 
     def happened(self, **wanted: int) -> None:
-        """Exactly these effects, counted by kind; those about bulk jobs are not counted."""
+        """Exactly these effects on push requests and jobs, counted by kind.
+
+        Others follow by themselves, at times that no command decides: licences that change late.
+        """
         counted = Counter(
-            effect["kind"] for effect in self.effects if not effect["kind"].startswith("bulk_")
+            effect["kind"]
+            for effect in self.effects
+            if effect["kind"].startswith(("request_", "job_"))
         )
-        said = ", ".join(f"{count} {kind}" for kind, count in wanted.items()) or "nothing"
-        self.holds(f"the org saw {said.replace('_', ' ')}", dict(counted), dict(wanted))
+        said = ", ".join(_words(kind, count) for kind, count in wanted.items()) or "no push move"
+        self.holds(f"the org saw {said}", dict(counted), dict(wanted))
 
     def orgs(self, kind: str) -> set[str]:
         """The orgs that an effect of a kind befell."""
@@ -136,6 +141,11 @@ class Book:
         for problem in case.problems:
             print(f"        {problem}", flush=True)
         return case
+
+
+def _words(kind: str, count: int) -> str:
+    thing, _, what = kind.partition("_")
+    return f"{count} {thing}{'' if count == 1 else 's'} {what}"
 
 
 def _readable(command: str) -> str:

@@ -53,13 +53,13 @@ def judge(case: Case) -> None:
     case.holds("it says so", case.json()["done"])
 
 
-MADE = ["bulk_created", "request_created", "job_created", "job_created"]
+MADE = ["bulk_created", "licence_changed", "request_created", "job_created", "job_created"]
 
 
 def test_a_command_that_does_what_it_says_has_no_problems(tmp_path: Path) -> None:
     case = run("print('{\"done\": true}')", MADE, judge, tmp_path)
     assert case.problems == []
-    assert case.held == ["exit code", "the org saw 1 request created, 2 job created", "it says so"]
+    assert case.held == ["exit code", "the org saw 1 request created, 2 jobs created", "it says so"]
     assert (case.request_id(), len(case.requests)) == ("0DV", 1)
 
 
@@ -67,7 +67,7 @@ def test_a_command_that_does_what_it_says_has_no_problems(tmp_path: Path) -> Non
     ("code", "kinds", "problem"),
     [
         ("raise SystemExit(3)", MADE, "exit code: expected 0, found 3"),
-        ("print('{\"done\": true}')", MADE[:3], "the org saw 1 request created"),
+        ("print('{\"done\": true}')", MADE[:4], "the org saw 1 request created"),
         ("print('{\"done\": true}')", [*MADE, "job_created"], "the org saw 1 request created"),
         ("print('{\"done\": false}')", MADE, "it says so: expected True, found False"),
         ("print('done')", MADE, "its answer has another form: KeyError"),
@@ -98,7 +98,9 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.startswith("Before.\n")
     assert text.endswith("\n\nAfter.\n")
-    assert "| 1: query | exit 0; the org saw 1 request created, 2 job created; it says so |" in text
+    assert (
+        "| 1: query | exit 0; the org saw 1 request created, 2 jobs created; it says so |" in text
+    )
     assert text.count("| sf | 1 |") == 1
     assert "| no children | `cci` |" in text
     page.write_text("Nothing.", encoding="utf-8")

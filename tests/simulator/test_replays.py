@@ -1,7 +1,7 @@
 """What other tools send, request by request, as it was recorded from them.
 
 The Salesforce CLI and CumulusCI also run for real, in `make interop`; package-manager,
-Package-Visualizer, the isvte plugin and SalesforceLabs' PackagePush can't be run here.
+Package-Visualizer, the isvte plugin and SalesforceLabs' PackagePush are replayed here only.
 """
 
 # ruff: noqa: S608 - these are SOQL texts, and each must arrive as it was recorded

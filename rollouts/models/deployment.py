@@ -19,6 +19,7 @@ class Deployment(models.Model):
         help_text="since when it only reads: it was put back to an older state",
     )
     restored_why = models.TextField(blank=True)
+    generation = models.IntegerField(default=0, help_text="raised by each match after a restore")
 
     def __str__(self) -> str:
         return f"{'simulation' if self.simulation else 'real'} {self.installation}"

@@ -51,9 +51,8 @@ def arm(claim: Claim, gateway: Gateway, now: datetime) -> None:
         return
     refusals = _commit(batch, live, gateway)
     if refusals:
-        Batch.objects.filter(pk=batch.pk, epoch=batch.epoch).update(
-            reason=f"held: {'; '.join(refusals)}"[:2000]
-        )
+        why = "; ".join(refusal.removeprefix("held: ") for refusal in refusals)
+        Batch.objects.filter(pk=batch.pk, epoch=batch.epoch).update(reason=f"held: {why}"[:2000])
         return
     send_arm(claim, gateway)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -27,10 +27,15 @@ log = logging.getLogger(__name__)
 MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Note:
-    """How far the history had come when somebody last looked."""
+    """How far the history had come when somebody last looked.
 
+    Its generation is the installation's: each match after a restore begins a new one, so that
+    what other processes remember from before it raises no new alarm.
+    """
+
+    generation: int
     sequence: int
     hash: str
 
@@ -87,21 +92,27 @@ def look_back() -> None:
     The note is read before the history: what was noted was committed, so a database that has not
     forgotten it shows at least as much.
     """
-    installation = deployment().installation
-    note = max(
-        (known for known in (_read(installation), _noted.get(installation)) if known),
-        key=lambda known: known.sequence,
-        default=None,
-    )
+    note = _note(deployment().installation)
+    row = deployment()
     head = ChainHead.objects.first()
-    if note is not None and not _still_known(note, head):
+    if note is not None and note.generation > row.generation:
+        remember_restored("it was matched after a restore, and knows nothing of that")
+        return
+    ours = note if note is not None and note.generation == row.generation else None
+    if ours is not None and not _still_known(ours, head):
         remember_restored(
-            f"the history has {head.sequence if head else 0} lines, and it had {note.sequence} "
+            f"the history has {head.sequence if head else 0} lines, and it had {ours.sequence} "
             "with another text before"
         )
         return
-    if head is not None and head.sequence and (note is None or head.sequence > note.sequence):
-        write_note(installation, Note(head.sequence, head.hash))
+    if head is not None and head.sequence and (ours is None or head.sequence > ours.sequence):
+        write_note(row.installation, Note(row.generation, head.sequence, head.hash))
+
+
+def _note(installation: UUID) -> Note | None:
+    """Return the newest note, of the file's and this process's."""
+    known = (_read(installation), _noted.get(installation))
+    return max((note for note in known if note), default=None)
 
 
 def _still_known(note: Note, head: ChainHead | None) -> bool:
@@ -117,7 +128,7 @@ def _place(installation: UUID) -> Path:
 def _read(installation: UUID) -> Note | None:
     try:
         stored = json.loads(_place(installation).read_text())
-        return Note(int(stored["sequence"]), str(stored["hash"]))
+        return Note(int(stored["generation"]), int(stored["sequence"]), str(stored["hash"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -131,7 +142,7 @@ def write_note(installation: UUID, note: Note) -> None:
     place = _place(installation)
     fresh = place.with_suffix(f".{os.getpid()}")
     try:
-        fresh.write_text(json.dumps({"sequence": note.sequence, "hash": note.hash}))
+        fresh.write_text(json.dumps(asdict(note)))
         fresh.replace(place)
     except OSError as error:
         # This process still remembers; only one that starts after a restore would not.
@@ -156,9 +167,13 @@ def remember_restored(why: str) -> None:
 def matched(reason: str) -> None:
     """End the time of only reading: everything at Salesforce is known again."""
     row = deployment()
+    noted = _note(row.installation)
+    generation = max(row.generation, noted.generation if noted else 0) + 1
     with writing():
-        Deployment.objects.filter(pk=row.pk).update(restored_at=None, restored_why="")
+        Deployment.objects.filter(pk=row.pk).update(
+            restored_at=None, restored_why="", generation=generation
+        )
         event = record(
             "after_restore", "the database", now=clock.now(), before="only reads", reason=reason
         )
-    write_note(row.installation, Note(event.sequence, event.hash))
+    write_note(row.installation, Note(generation, event.sequence, event.hash))

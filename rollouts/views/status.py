@@ -10,12 +10,13 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts import tasks
 from rollouts.access import Request, can, may
 from rollouts.domain.permissions import Permission
-from rollouts.models import Connection, SyncRun
+from rollouts.models import Connection, Stranger, SyncRun
 from rollouts.views.acts import ring, see
 from rollouts.views.shell import health_of
 from rollouts.views.show import show
 
 SYNCS_SHOWN = 10
+STRANGERS_SHOWN = 20
 
 
 @require_safe
@@ -30,6 +31,7 @@ def status(request: Request) -> HttpResponse:
             "connections": Connection.objects.order_by("name"),
             "syncs": SyncRun.objects.select_related("package").order_by("-read_at")[:SYNCS_SHOWN],
             "may_sync": can(request, Permission.SYNC),
+            "strangers": Stranger.objects.open().order_by("-first_seen_at")[:STRANGERS_SHOWN],
         },
     )
 

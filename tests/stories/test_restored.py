@@ -140,6 +140,36 @@ def test_a_process_that_lived_through_it_notices_without_a_note(world: World) ->
     assert memory.restored()
 
 
+def test_what_others_remember_from_before_a_match_raises_no_new_alarm(world: World) -> None:
+    wave = own_rollout(world)
+    world.ticks()
+    backup = Backup()
+    until_batch(world, wave, "settled")
+    world.ticks()
+    installation = memory.deployment().installation
+    before = memory._noted[installation]
+    backup.put_back(new_processes=False)
+    tick.tick()
+    assert memory.restored()
+    assert matched()
+    # Another process has not heard of the match, and its own note is further on.
+    memory._noted[installation] = before
+    tick.tick()
+    assert not memory.restored()
+
+
+def test_a_restore_to_before_a_match_is_noticed_too(world: World) -> None:
+    own_rollout(world)
+    world.ticks()
+    backup = Backup()
+    world.ticks(2)
+    memory.matched("as if after an earlier restore")
+    backup.put_back(new_processes=True)
+    tick.tick()
+    assert memory.restored()
+    assert "matched" in Deployment.objects.get().restored_why
+
+
 def test_salesforce_remembers_when_nothing_else_does(world: World) -> None:
     wave = own_rollout(world)
     world.ticks()

@@ -7,7 +7,17 @@ from datetime import timedelta
 import pytest
 
 from rollouts.domain.lifecycle import AttemptState, BatchState, WaveState
-from rollouts.models import Ask, Batch, Connection, Heartbeat, Rollout, Wave
+from rollouts.models import (
+    Ask,
+    Batch,
+    Connection,
+    Deployment,
+    Heartbeat,
+    Rollout,
+    Stranger,
+    Wave,
+)
+from rollouts.pipeline import memory
 from rollouts.pipeline.transitions import move_wave
 from tests.views.conftest import Browser
 from tests.views.world import World
@@ -133,6 +143,29 @@ def test_home_names_what_is_stuck_and_nothing_else(
     assert "batch 1 was not started by its latest start" in page
     assert "batch 2 has run for many hours" in page
     assert "pushes have not moved at Salesforce for hours" in page
+
+
+def test_requests_of_others_are_shown_while_they_are_open(world: World, sign_in: Browser) -> None:
+    vic = sign_in("vic")
+    assert "Push requests that are not ours" not in vic.get("/status/").content.decode()
+    theirs = Stranger.objects.create(
+        connection=world.package.connection, sf_id="0DV5g0000010AbcGAI", version_sf_id="04t",
+        status="Pending", orgs=["a", "b"], first_seen_at=world.now, seen_at=world.now,
+    )  # fmt: skip
+    page = vic.get("/status/").content.decode()
+    assert "0DV5g0000010AbcGAI" in page
+    assert "Pending, 2 orgs" in page
+    Stranger.objects.filter(pk=theirs.pk).update(ended_at=world.now)
+    assert theirs.sf_id not in vic.get("/status/").content.decode()
+
+
+def test_a_restored_database_is_said_on_every_page(world: World, sign_in: Browser) -> None:
+    memory.deployment()
+    Deployment.objects.update(restored_at=world.now, restored_why="the history is shorter")
+    for page in ("/", "/rollouts/", "/status/"):
+        body = sign_in("vic").get(page).content.decode()
+        assert "The database was put back to an older state." in body
+        assert "manage.py reconcile --after-restore" in body
 
 
 def test_a_connection_that_nobody_watches_is_named(world: World, sign_in: Browser) -> None:

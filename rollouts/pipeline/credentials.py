@@ -80,14 +80,18 @@ def make_key(link: Connection, *, by: Person | None, now: datetime) -> None:
         return
     with _sealing():
         link.seal(Secret.NEXT_PRIVATE_KEY, pair.private_key)
-    _save(
-        link,
-        "make_next_key",
-        by,
-        now,
-        next_private_key_sealed=link.next_private_key_sealed,
-        next_certificate=pair.certificate,
+    _keep_next(link, pair.certificate, by, now)
+
+
+@transaction.atomic
+def _keep_next(link: Connection, certificate: str, by: Person | None, now: datetime) -> None:
+    """Store the next pair; what is in use stays as it is, and so does what was proven."""
+    if by is not None:
+        demand(by, Permission.CONNECT, now)
+    Connection.objects.filter(pk=link.pk).update(
+        next_private_key_sealed=link.next_private_key_sealed, next_certificate=certificate
     )
+    record("make_next_key", subject(link), now=now, by=by)
 
 
 def _store_pair(link: Connection, pair: KeyPair, *, by: Person | None, now: datetime) -> None:

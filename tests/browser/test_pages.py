@@ -24,6 +24,8 @@ PAGES = {
     "org": "/orgs/{org}/",
     "new rollout": "/rollouts/new/",
     "status": "/status/",
+    "connections": "/connections/",
+    "connection": "/connections/1/",
     "stop": "/stop/",
 }
 

@@ -99,9 +99,11 @@ def test_a_new_certificate_takes_over_only_when_salesforce_has_it(
 ) -> None:
     link = connected(**JWT)
     accept(org, link.certificate)
+    proven = proof.prove(link)
     credentials.make_key(link, by=ada, now=clock.now())
     link.refresh_from_db()
     assert link.next_certificate not in ("", link.certificate)
+    assert proof.stored(link) == proven
 
     with pytest.raises(Refusal, match="another certificate"):
         credentials.switch_key(link, by=ada, now=clock.now())

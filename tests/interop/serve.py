@@ -25,8 +25,10 @@ from .spoil import SPOILERS
 class RecordingServer(SimulatorServer):
     """Serves a simulator and keeps a line for each call that a client makes."""
 
-    def __init__(self, simulator: Simulator, log: Path, spoil: str | None) -> None:
-        super().__init__(simulator)
+    def __init__(
+        self, simulator: Simulator, log: Path, spoil: str | None, tls: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(simulator, tls=tls)
         self._log = log
         self._spoil = SPOILERS[spoil] if spoil else None
         self._writing = threading.Lock()
@@ -62,11 +64,11 @@ def main() -> None:
     options = Options(role=Role(given.role), failure_rate=0.0, defect_rate=0.0, pace=FAST)
     clock = FastClock.from_environment()
     simulator = Simulator(given.data, orgs=given.orgs, clock=clock, options=options)
-    server = RecordingServer(simulator, given.log, given.spoil)
+    tls = None
     if given.tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*given.tls)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*given.tls)
+    server = RecordingServer(simulator, given.log, given.spoil, tls)
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     server.serve_until_stopped()

@@ -25,7 +25,8 @@ def test_a_row_is_refused_by_a_planned_fault(org: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "jobs", "told"), [("error_before", 2, 2), ("quota", 2, 2), ("error_after", 3, 2)]
+    ("kind", "jobs", "told"),
+    [("error_before", 2, 2), ("quota", 2, 2), ("error_after", 3, 2), ("truncated", 3, 2)],
 )
 def test_a_job_breaks_in_the_middle(org: Caller, kind: str, jobs: int, told: int) -> None:
     request_id = org.request()

@@ -41,7 +41,14 @@ EVENTS: Final = (STEP, LATE_ROW)
 Faces = Mapping[str, Face]  # by tenant: a job belongs to the org that it was made in
 
 _NULL: Final = "#N/A"
-_AFTER: Final = (FaultKind.ERROR_AFTER, FaultKind.RESET_AFTER, FaultKind.NOT_JSON)
+_AFTER: Final = (
+    FaultKind.ERROR_AFTER,
+    FaultKind.RESET_AFTER,
+    FaultKind.NOT_JSON,
+    FaultKind.WRONG_TYPE,
+    FaultKind.TRUNCATED,
+    FaultKind.DRIP,
+)
 _NO_ROWS: Final = ("query", "queryAll")
 
 

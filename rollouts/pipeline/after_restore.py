@@ -41,6 +41,18 @@ class Matched:
         )
 
 
+def noticed() -> bool:
+    """Say whether the database was put back, as its note, its marks or an earlier tick tell.
+
+    Raises SalesforceError when Salesforce could not be read.
+    """
+    memory.look_back()
+    if not memory.restored():
+        for link in Connection.objects.ready():
+            sweep.sweep(link, gateway_for(link))
+    return memory.restored()
+
+
 def match() -> Matched:
     """Match every request of every package; lifts the read-only state when none is left.
 
@@ -48,7 +60,7 @@ def match() -> Matched:
     """
     _void_everything()
     found = Matched()
-    for link in Connection.objects.filter(disconnected_at=None):
+    for link in Connection.objects.ready():
         gateway = gateway_for(link)
         since = memory.deployment().created_at - sweep.OVERLAP
         for package in link.packages.all():

@@ -30,10 +30,7 @@ def watch(link: Connection, gateway: Gateway) -> bool:
     now = clock.now()
     # Stopping comes first: it must not wait for reads that may fail.
     _finish_recalls(link, gateway)
-    if sweep.due(link, now):
-        sweep.sweep(link, gateway)
-    else:
-        sweep.follow(link, gateway, now)
+    _look_for_strangers(link, gateway, now)
     whole = True
     for package in link.packages.all():
         if not Batch.objects.filter(wave__rollout__to_version__package=package).exists():
@@ -49,6 +46,18 @@ def watch(link: Connection, gateway: Gateway) -> bool:
     if whole:
         beat(watcher_part(link), now)
     return whole
+
+
+def _look_for_strangers(link: Connection, gateway: Gateway, now: datetime) -> None:
+    """Look for unknown requests. What can't be read keeps nobody from watching our own ones."""
+    try:
+        if sweep.due(link, now):
+            sweep.sweep(link, gateway)
+        else:
+            sweep.follow(link, gateway, now)
+    except SalesforceError as error:
+        # The time of the last look stands, and once it is too old nothing is armed.
+        log.warning("watcher could not look for unknown requests on %s: %s", link.name, error)
 
 
 def _judge(package: Package, request: SfRequest, gateway: Gateway, now: datetime) -> None:

@@ -76,7 +76,17 @@ class Simulator:
     def _take_switches(self) -> None:
         kept = dict(self._db.execute("SELECT name, value FROM switch").fetchall())
         self.options = switches.switched(self._given, kept)
-        self._faces = faces(self.options)
+
+    @property
+    def options(self) -> Options:
+        """How this world behaves now."""
+        return self._options
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        # Each call is answered by its org's own options, so these must change along.
+        self._options = options
+        self._faces = faces(options)
         self._tenants = {role.tenant: face for role, face in self._faces.items()}
 
     def _settle(self, orgs: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,10 @@ def test_time_never_runs_backwards(org: Caller, clock: StoppedClock) -> None:
     seen = org.simulator.now()
     clock.pass_(hours=-2)
     assert org.simulator.now() == seen
+
+
+def test_options_that_change_while_it_runs_hold_for_the_next_call() -> None:
+    world = Simulator(data=":memory:", seed=7, orgs=20)
+    kept = replace(world.options.unknowns, start_kept_to_minute=True)
+    world.options = replace(world.options, unknowns=kept)
+    assert all(face.options.unknowns.start_kept_to_minute for face in world._faces.values())

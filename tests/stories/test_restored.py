@@ -129,6 +129,16 @@ def test_a_halt_that_was_forgotten_does_not_come_back_as_a_go(world: World) -> N
     assert wave.state == "frozen"
 
 
+def test_a_database_that_was_not_put_back_is_left_alone(world: World) -> None:
+    wave = own_rollout(world)
+    until_batch(world, wave, "armed")
+    with pytest.raises(CommandError, match="so nothing was done"):
+        reconciled()
+    assert Approval.objects.standing().exists()
+    call_command("reconcile", "--after-restore", "--sure", stdout=io.StringIO())
+    assert not Approval.objects.standing().exists()
+
+
 def test_a_process_that_lived_through_it_notices_without_a_note(world: World) -> None:
     wave = own_rollout(world)
     world.ticks()

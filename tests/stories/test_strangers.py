@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from rollouts.models import Batch, Event, Stranger
-from rollouts.pipeline import holds, memory, sweep
+from rollouts.models import Batch, Connection, Event, Stranger
+from rollouts.pipeline import holds, memory, sweep, tick
+from rollouts.salesforce.errors import TryAgain
 from tests.support.trouble import (
     exactly_once,
     nothing_swallowed,
@@ -92,13 +93,19 @@ def test_without_a_look_for_strangers_nothing_is_armed(world: World) -> None:
     until_batch(world, wave, "verified")
 
     def unreadable(*_: object) -> None:
-        raise OSError("no way")
+        raise TryAgain("no way there")
 
     told.instead["requests_since"] = unreadable
-    world.link.__class__.objects.update(swept_at=world.clock() - timedelta(hours=3))
+    Connection.objects.update(swept_at=world.clock() - timedelta(hours=3))
+    tick.watch_all()
+    # Our own requests are watched all the same.
+    assert holds.watcher_seen(world.link, world.clock())
     assert any(
         "nobody has looked" in hold for hold in holds.on_rollout(wave.rollout, world.clock())
     )
+    for _ in range(3):
+        stride(world)
+    assert world.effects("request_pending") == []
     del told.instead["requests_since"]
     settle(world, wave)
     exactly_once(world, wave)

@@ -32,6 +32,11 @@ class Command(BaseCommand):
             help="match every request at Salesforce with a database that was put back",
         )
         parser.add_argument(
+            "--sure",
+            action="store_true",
+            help="with --after-restore: nothing shows that it was put back, and yet it was",
+        )
+        parser.add_argument(
             "--only", choices=PARTS, action="append", help="this part; may be given again"
         )
 
@@ -46,7 +51,7 @@ class Command(BaseCommand):
         except WrongMode as error:
             raise CommandError(str(error)) from error
         if options["after_restore"]:
-            self._after_restore()
+            self._after_restore(sure=options["sure"])
             return
         wanted = options["only"] or PARTS
         chosen = tuple(part for part in loop.parts() if part.name in wanted)
@@ -67,8 +72,14 @@ class Command(BaseCommand):
         loop.run(chosen, stop)
         self.stdout.write("Stopped.")
 
-    def _after_restore(self) -> None:
+    def _after_restore(self, *, sure: bool) -> None:
         try:
+            if not (sure or after_restore.noticed()):
+                raise CommandError(
+                    "Nothing shows that this database was put back, so nothing was done. If you "
+                    "know that it was, add --sure: every approval is void then, and every open "
+                    "batch is called back."
+                )
             found = after_restore.match()
         except SalesforceError as error:
             raise CommandError(

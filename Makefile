@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) pushboard/bootstrap.py
 
-.PHONY: help demo test test-browser test-postgres lint format lock battery-quick battery-kill battery-honesty interop
+.PHONY: help demo test test-browser test-postgres lint format lock battery-quick battery-faults battery-kill battery-honesty interop
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 
 battery-quick: ## every story of the engine and the broker's bounce; `make test` tells one story in eight
 	@$(BOOTSTRAP) dev -m pytest -q tests/stories tests/house/test_broker_bounce.py $(ARGS)
+
+battery-faults: ## every kind of call under every fault, in process, over TLS and through the engine
+	@$(BOOTSTRAP) dev -m tests.batteries.faults $(ARGS)
 
 battery-kill: ## kill every process of the demo at random and count pushes
 	@$(BOOTSTRAP) dev -m tests.batteries.kill $(ARGS)

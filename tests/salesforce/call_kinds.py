@@ -10,6 +10,9 @@ from rollouts.salesforce.gateway import SfStatus
 from rollouts.salesforce.values import SfBulkState
 from tests.salesforce.simulated import Stage
 
+# With the two looks at the fields, when pages hold 25 rows.
+PAGES_OF_LICENCES = 8
+
 Act = Callable[[], object]
 
 
@@ -219,6 +222,9 @@ KINDS: Mapping[str, CallKind] = {
     ),
     "errors": CallKind(
         "query", _of_request(lambda stage, request: stage.gateway.errors([request]))
+    ),
+    "licences": CallKind(
+        "query", _read(lambda stage: list(stage.gateway.licences())), calls=PAGES_OF_LICENCES
     ),
     "describe": CallKind(
         "describe_global", _read(lambda stage: stage.gateway.capabilities()), calls=3

@@ -14,7 +14,7 @@ from typing import Any
 
 from rollouts.salesforce.auth import REFUSAL_RESTS
 from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain, Unknown
-from rollouts.simulator import Request
+from rollouts.simulator import FAST, Options, Request
 from tests.salesforce.call_kinds import KINDS, CallKind, Ready
 from tests.salesforce.simulated import IN_PROCESS, Stage, staged
 
@@ -74,7 +74,8 @@ def run(call: str, fault: str, how: str = IN_PROCESS) -> Found:
     """Try one cell."""
     # A drip or a hang over a network takes real time; only there patience must be short.
     patience = PATIENCE if fault.startswith(("hang", "slow")) or how == IN_PROCESS else 5
-    with staged(how, orgs=60, timeout=patience) as stage:
+    options = Options(pace=FAST, failure_rate=0, lma=True)
+    with staged(how, orgs=60, timeout=patience, options=options) as stage:
         kind = KINDS[call]
         ready = kind.ready(stage)
         told = not kind.effect and call != "login" and (call, fault) not in MAY_LACK

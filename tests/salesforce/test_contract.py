@@ -14,6 +14,7 @@ from rollouts.domain.ids import long_id
 from rollouts.salesforce.auth import ClientCredentials, JwtBearer
 from rollouts.salesforce.errors import LoginLost, Refused
 from rollouts.salesforce.gateway import SfStatus
+from rollouts.salesforce.values import SfBulkState
 from rollouts.simulator import FAST, Options, Unknowns
 from tests.salesforce.simulated import IN_PROCESS, TLS, Stage, staged
 
@@ -21,6 +22,12 @@ from tests.salesforce.simulated import IN_PROCESS, TLS, Stage, staged
 @pytest.fixture(params=[IN_PROCESS, TLS])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     with staged(request.param) as made:
+        yield made
+
+
+@pytest.fixture(params=[IN_PROCESS, TLS])
+def licensed(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with staged(request.param, options=Options(pace=FAST, failure_rate=0, lma=True)) as made:
         yield made
 
 
@@ -57,6 +64,76 @@ def test_subscribers_all_and_changed(stage: Stage) -> None:
     assert (changed.org, changed.org_name) == (one.org, "Renamed")
     assert changed.modified == stage.at
     assert stage.gateway.installed(stage.package, [one.org]) == [changed]
+
+
+def test_who_has_a_licence_and_for_what(licensed: Stage) -> None:
+    gateway = licensed.gateway
+    found = [one for page in gateway.licences() for one in page]
+    everyone = {one.org: one for page in gateway.subscribers(licensed.package) for one in page}
+    ours = {one.org: one for one in found if one.package_id == licensed.package}
+    assert len(set(ours) & set(everyone)) > 50
+    one = next(one for org, one in ours.items() if org in everyone and one.account_name)
+    assert one.account_id.startswith("001")
+    assert one.country
+    assert one.status in {"Active", "Trial", "Suspended", "Uninstalled"}
+    assert one.installed_on is not None
+    versions = {version.version_id: version for version in gateway.lma_versions()}
+    assert versions[one.version_id].released_on is not None
+    assert licensed.package in {package.package_id for package in gateway.lma_packages()}
+    newest = max(one.modified for one in found)
+    changed = [row for page in gateway.licences(since=newest) for row in page]
+    assert changed == [one for one in found if one.modified == newest]
+    assert len(changed) < len(found)
+    before = gateway.calls
+    list(gateway.licences())
+    assert gateway.calls - before == 1
+
+
+def test_a_push_filled_by_a_bulk_job(stage: Stage) -> None:
+    gateway, orgs = stage.gateway, stage.behind(5)
+    stranger = long_id("00D000000000999")
+    request = gateway.create_request(stage.version, stage.at + timedelta(minutes=20))
+    bulk = gateway.bulk_open()
+    assert [one.id for one in gateway.bulk_jobs()] == [bulk]
+    gateway.bulk_upload(bulk, request, [*orgs, stranger])
+    assert gateway.bulk_state(bulk).state is SfBulkState.OPEN
+    assert gateway.jobs([request]) == []
+    gateway.bulk_close(bulk)
+    gateway.bulk_close(bulk)
+    ended = gateway.bulk_state(bulk)
+    assert (ended.state, ended.processed, ended.failed) == (SfBulkState.JOB_COMPLETE, 6, 1)
+    added = gateway.bulk_rows(ended)
+    assert (added.accepted, list(added.refused), dict(added.again)) == (5, [stranger], {})
+    assert added.refused[stranger][0] == "INVALID_OPERATION"
+    assert sorted(job.org for job in gateway.jobs([request])) == sorted(orgs)
+    assert gateway.bulk_jobs() == []
+    gateway.bulk_abort(bulk)
+
+
+def test_an_aborted_bulk_job_adds_nothing_and_stays_aborted(stage: Stage) -> None:
+    gateway = stage.gateway
+    request = gateway.create_request(stage.version, stage.at + timedelta(minutes=20))
+    bulk = gateway.bulk_open()
+    gateway.bulk_upload(bulk, request, stage.behind(2))
+    gateway.bulk_abort(bulk)
+    gateway.bulk_abort(bulk)
+    with pytest.raises(Refused):
+        gateway.bulk_close(bulk)
+    with pytest.raises(Refused):
+        gateway.bulk_upload(bulk, request, stage.behind(2))
+    stage.forward(hours=1)
+    assert gateway.bulk_state(bulk).state is SfBulkState.ABORTED
+    assert stage.happened("job_created") == 0
+
+
+def test_what_the_org_shows(stage: Stage) -> None:
+    found = stage.gateway.capabilities()
+    assert "67.0" in found.api_versions
+    assert found.creates("PackagePushRequest")
+    assert found.sees("PackageSubscriber")
+    assert not found.creates("PackageSubscriber")
+    assert set(found.statuses) == {status.value for status in SfStatus}
+    assert stage.gateway.daily_calls() is not None
 
 
 def test_a_push_from_beginning_to_end(stage: Stage) -> None:

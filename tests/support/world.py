@@ -54,6 +54,7 @@ class World:
     def __init__(self, clock: Clock, *, orgs: int = 120, seed: int = 7) -> None:
         self.clock = clock
         self._synced = clock()
+        self._waited = 0.0
         self.sim = Simulator(data=":memory:", seed=seed, orgs=orgs, clock=clock)
         self.gateway = self._gateway()
         self.people = {
@@ -78,13 +79,22 @@ class World:
             timeout=5,
             now=self.clock,
             ca_bundle="",
-            carrier=lambda: InProcess(self.sim),
+            carrier=lambda: InProcess(self.sim, self._wait),
+            monotonic=self._seconds,
         )
         credentials = ClientCredentials("pushboard-demo", "simulated-secret")
-        login = Login(transport, f"http://{HOST}", credentials, name="Packaging org")
+        url, name = f"http://{HOST}", "Packaging org"
+        login = Login(transport, url, credentials, name=name, monotonic=self._seconds)
         return SalesforceGateway(
             transport, login, api_version="67.0", writes_allowed=True, name="Packaging org"
         )
+
+    def _wait(self, seconds: float) -> None:
+        self._waited += seconds
+
+    def _seconds(self) -> float:
+        """Seconds of the machine: they pass with the clock, and while an answer trickles in."""
+        return (self.clock() - START).total_seconds() + self._waited
 
     def _person(self, name: str, role: Role) -> Person:
         person = Person.objects.create_user(f"{name}@example.test", "pw", name=name.title())

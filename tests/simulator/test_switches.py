@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +68,13 @@ def test_a_switch_outlives_the_process(tmp_path: Path, clock: StoppedClock) -> N
     assert again.options.unknowns.reopens_canceled
     assert again.options.daily_calls == 77
     again.close()
+
+
+def test_options_that_a_test_sets_hold_for_calls_at_once(org: Caller) -> None:
+    request = org.request()
+    assert org.set_status(request, "Canceled").status == 204
+    assert org.set_status(request, "Pending").error == (400, "INVALID_STATUS")
+    options = org.simulator.options
+    answers = replace(options.unknowns, reopens_canceled=True)
+    org.simulator.options = replace(options, unknowns=answers)
+    assert org.set_status(request, "Pending").status == 204

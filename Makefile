@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) pushboard/bootstrap.py
 
-.PHONY: help demo test test-browser test-postgres lint format lock battery-quick battery-faults battery-kill battery-honesty interop
+.PHONY: help demo test test-browser test-postgres lint format lock battery-quick battery-faults battery-kill battery-honesty interop bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,3 +47,6 @@ battery-schedules: ## seeded fault schedules on real PostgreSQL: ARGS="--quantit
 
 interop: ## Salesforce CLI and CumulusCI against the simulated org (needs npm, git and the network)
 	@$(BOOTSTRAP) dev -m tests.interop $(ARGS)
+
+bench: ## what a sync, a dispatch and following cost; one of them: ARGS="sync --runs 1"
+	@$(BOOTSTRAP) dev -m tests.bench $(ARGS)

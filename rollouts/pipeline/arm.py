@@ -62,12 +62,11 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
     assert batch.sf_id is not None  # noqa: S101 - verified batches are bound
     read_at = clock.now()
     package = batch.list.to_version.package.sf_id
-    approved = {
-        attempt.org.key: attempt.approved.from_version.number
-        for attempt in batch.attempts.filter(state__in=_LIVE).select_related(
-            "org", "approved__from_version"
-        )
-    }
+    from_versions = batch.attempts.filter(state__in=_LIVE).values_list(
+        "org__key", "approved__from_version"
+    )
+    versions = {one.pk: one.number for one in batch.list.to_version.package.versions.all()}
+    approved = {key: versions[version] for key, version in from_versions}
     orgs = list(approved)
     barred = set(
         Exclusion.objects.in_force(read_at)
@@ -160,16 +159,20 @@ def _facts(
 ) -> ArmFacts:
     frozen = fresh.list
     approvals = approve.in_force(frozen, now)
-    attempts = list(fresh.attempts.filter(state__in=_LIVE).select_related("org", "approved"))
+    attempts = list(
+        fresh.attempts.filter(state__in=_LIVE).values_list(
+            "org__key", "org_id", "version_id", "approved__list_id", "approved__org_id"
+        )
+    )
     astray = [
-        a.org.key
-        for a in attempts
-        if (a.approved.list_id, a.approved.org_id) != (frozen.pk, a.org_id)
-        or a.version_id != frozen.to_version_id
+        key
+        for key, org, version, on_list, approved in attempts
+        if (on_list, approved, version) != (frozen.pk, org, frozen.to_version_id)
     ]
+    orgs = [org for _, org, *_ in attempts]
     elsewhere = (
         Attempt.objects.live()
-        .filter(org__in=[a.org_id for a in attempts])
+        .filter(org__in=orgs)
         .exclude(batch=fresh)
         .values_list("org__key", flat=True)
     )
@@ -182,7 +185,7 @@ def _facts(
         reasons.append("the rollout was halted since this batch was made")
     if astray:
         reasons.append("an org is not on the approved list")
-    if Exclusion.objects.in_force(now).filter(org__in=[a.org_id for a in attempts]).exists():
+    if Exclusion.objects.in_force(now).filter(org__in=orgs).exists():
         reasons.append("an org of it was excluded a moment ago")
     if rollout.policy_json != frozen.policy_json:
         reasons.append("the rules are not those that were approved")
@@ -208,7 +211,7 @@ def _facts(
         start_at=fresh.start_at,
         not_after=fresh.not_after,
         to_version=frozen.to_version.sf_id,
-        orgs=frozenset(a.org.key for a in attempts),
+        orgs=frozenset(key for key, *_ in attempts),
         live_elsewhere=tuple(elsewhere),
         cancel_wanted=fresh.cancel_wanted_at is not None,
         watcher_seen=holds.watcher_seen(fresh.connection, now),

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import time
 
-from rollouts.models import Attempt
 from rollouts.pipeline import clock, doubt
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
-from rollouts.pipeline.refused import fenced, leave_refused_out, takes_orgs
+from rollouts.pipeline.refused import Waiting, fenced, leave_refused_out, takes_orgs
 from rollouts.salesforce.errors import Refused, SalesforceError, Unknown
 from rollouts.salesforce.gateway import Gateway
 from rollouts.salesforce.values import SfBulk, SfBulkState
@@ -85,7 +84,7 @@ def _close(claim: Claim, gateway: Gateway) -> bool:
     return True
 
 
-def go_on(claim: Claim, gateway: Gateway, attempts: dict[str, Attempt]) -> bool:
+def go_on(claim: Claim, gateway: Gateway, attempts: dict[str, Waiting]) -> bool:
     """Take the batch's bulk job to its end; returns whether it is over and the jobs may be read."""
     batch = claim.batch
     seen = _looked(claim, gateway)
@@ -126,7 +125,7 @@ def _looked(claim: Claim, gateway: Gateway) -> SfBulk | None:
     return seen
 
 
-def _take_in(claim: Claim, gateway: Gateway, seen: SfBulk, attempts: dict[str, Attempt]) -> bool:
+def _take_in(claim: Claim, gateway: Gateway, seen: SfBulk, attempts: dict[str, Waiting]) -> bool:
     """Leave the orgs out that Salesforce refused; the rest is for the jobs to tell."""
     batch = claim.batch
     if seen.state is SfBulkState.JOB_COMPLETE and seen.failed:

@@ -29,7 +29,7 @@ from rollouts.pipeline import bulk, clock, doubt, memory, timing
 from rollouts.pipeline.dropouts import hold_for_review, leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
-from rollouts.pipeline.refused import fenced, leave_refused_out, takes_orgs
+from rollouts.pipeline.refused import Waiting, fenced, leave_refused_out, takes_orgs, waiting
 from rollouts.pipeline.shifts import drop_attempts, set_targets
 from rollouts.pipeline.transitions import Overtaken, move_batch, writing
 from rollouts.salesforce.errors import Refused, TryAgain, Unknown
@@ -225,9 +225,9 @@ def fill(claim: Claim, gateway: Gateway, now: datetime) -> None:
     if now > timing.arm_until(batch, policy):
         doubt.want_cancel(batch, "not verified in time; it is cut anew", now)
         return
-    if batch.bulk_id and not bulk.go_on(claim, gateway, _live(batch)):
+    if batch.bulk_id and not bulk.go_on(claim, gateway, waiting(batch)):
         return
-    attempts = _live(batch)
+    attempts = waiting(batch)
     there = [job.org for job in gateway.jobs([batch.sf_id])]
     extra = set(there) - set(attempts)
     if extra:
@@ -247,12 +247,7 @@ def fill(claim: Claim, gateway: Gateway, now: datetime) -> None:
     verify(claim, gateway, clock.now())
 
 
-def _live(batch: Batch) -> dict[str, Attempt]:
-    rows = batch.attempts.filter(state__in=_LIVE).select_related("org")
-    return {attempt.org.key: attempt for attempt in rows}
-
-
-def _add(claim: Claim, gateway: Gateway, orgs: list[str], attempts: dict[str, Attempt]) -> bool:
+def _add(claim: Claim, gateway: Gateway, orgs: list[str], attempts: dict[str, Waiting]) -> bool:
     """Add some orgs; returns whether to go on at once."""
     batch = claim.batch
     assert batch.sf_id is not None  # noqa: S101 - created batches are bound
@@ -296,7 +291,7 @@ def verify(claim: Claim, gateway: Gateway, now: datetime) -> None:
         return
     request = gateway.request(batch.sf_id)
     jobs = gateway.jobs([batch.sf_id])
-    attempts = _live(batch)
+    attempts = waiting(batch)
     difference = same_set(frozenset(attempts), [job.org for job in jobs])
     if request is not None and request.status is SfStatus.CANCELED:
         doubt.canceled_elsewhere(batch, now)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Min
+from django.db.models import Count, Min
 
 from rollouts.domain.failures import Failure, classify
 from rollouts.domain.lifecycle import (
@@ -22,6 +22,7 @@ from rollouts.domain.lifecycle import (
 )
 from rollouts.models import Attempt, Batch, PushError, Rollout
 from rollouts.pipeline import clock, doubt, recall
+from rollouts.pipeline.looking import ROWS_A_CALL
 from rollouts.pipeline.shifts import came_from, drop_attempts, set_targets
 from rollouts.pipeline.transitions import (
     Overtaken,
@@ -31,7 +32,7 @@ from rollouts.pipeline.transitions import (
     touch,
     writing,
 )
-from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfError, SfJob, SfRequest, SfStatus
+from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfError, SfJob, SfStatus
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 _OPEN = [
@@ -60,7 +61,7 @@ class Reading:
     """One read of a rollout's open requests; ``as_of`` is just before its first call."""
 
     as_of: datetime
-    requests: dict[str, SfRequest] = field(default_factory=dict)
+    requests: dict[str, SfStatus] = field(default_factory=dict)
     jobs: dict[str, list[SfJob]] | None = None
     errors: dict[str, list[SfError]] = field(default_factory=dict)
 
@@ -68,8 +69,9 @@ class Reading:
 def track(rollout: Rollout, gateway: Gateway) -> None:
     """Read every open request of the rollout and take over what Salesforce says.
 
-    Two calls when nothing moved; job rows and errors are only read when counts moved. Any call
-    that fails leaves everything as it was, with its older "as of".
+    One call when nothing moved, and one while a batch runs whose jobs fit on a page: then jobs and
+    errors come in place of the counts. Any call that fails leaves everything as it was, with its
+    older "as of".
     """
     batches = list(
         Batch.objects.filter(wave__rollout=rollout, state__in=_OPEN)
@@ -97,79 +99,112 @@ def track(rollout: Rollout, gateway: Gateway) -> None:
 def _read(batches: list[Batch], gateway: Gateway) -> Reading:
     ids = [batch.sf_id for batch in batches if batch.sf_id]
     reading = Reading(as_of=clock.now())
-    reading.requests = {request.id: request for request in gateway.requests(ids)}
-    counts = gateway.job_counts(ids)
-    if all(_known_counts(batch) == counts.get(batch.sf_id or "", {}) for batch in batches):
-        return reading
+    known = _known_counts(batches)
+    if not _on_the_move(batches, known):
+        pulse = gateway.pulse(ids)
+        reading.requests = dict(pulse.requests)
+        if all(known.get(one, {}) == pulse.counts.get(one, {}) for one in ids):
+            _without_jobs(ids, reading, gateway)
+            return reading
+    progress = gateway.progress(ids)
+    reading.requests = dict(progress.requests)
+    _without_jobs(ids, reading, gateway)
     jobs: defaultdict[str, list[SfJob]] = defaultdict(list)
-    for job in gateway.jobs(ids):
+    for job in progress.jobs:
         jobs[job.request_id].append(job)
     reading.jobs = jobs
-    failed = {job.request_id for rows in jobs.values() for job in rows if _is_failed(job)}
-    known = set(
+    stored = set(
         PushError.objects.filter(attempt__batch__in=batches).values_list("sf_id", flat=True)
     )
-    for error in gateway.errors(sorted(failed)) if failed else []:
-        if error.id not in known:
+    failed = {job.id for job in progress.jobs if job.status is SfStatus.FAILED}
+    for error in progress.errors:
+        if error.job_id in failed and error.id not in stored:
             reading.errors.setdefault(error.job_id, []).append(error)
     return reading
 
 
-def _is_failed(job: SfJob) -> bool:
-    return job.status is SfStatus.FAILED
+def _without_jobs(ids: list[str], reading: Reading, gateway: Gateway) -> None:
+    """Ask for the requests that no job told of: those that have none."""
+    rest = [one for one in ids if one not in reading.requests]
+    if rest:
+        reading.requests |= {request.id: request.status for request in gateway.requests(rest)}
 
 
-def _known_counts(batch: Batch) -> dict[SfStatus, int]:
-    words = batch.attempts.exclude(sf_id=None).values_list("sf_status", flat=True)
-    return {SfStatus(word): n for word, n in Counter(words).items() if word}
+def _on_the_move(batches: list[Batch], known: dict[str, dict[SfStatus, int]]) -> bool:
+    """Say whether counts would be a wasted call: jobs move now, and all of them fit on a page."""
+    running = any(batch.state == BatchState.RUNNING.value for batch in batches)
+    return running and sum(sum(counts.values()) for counts in known.values()) <= ROWS_A_CALL
+
+
+def _known_counts(batches: list[Batch]) -> dict[str, dict[SfStatus, int]]:
+    """Count the attempts of each request by the word of Salesforce that we have: one query."""
+    counts: dict[str, dict[SfStatus, int]] = {}
+    rows = Attempt.objects.filter(batch__in=batches).exclude(sf_id=None).order_by()
+    for one, word, n in rows.values_list("batch__sf_id", "sf_status").annotate(n=Count("pk")):
+        if one and word:
+            counts.setdefault(one, {})[SfStatus(word)] = n
+    return counts
+
+
+_SHOWN = (
+    "state", "sf_id", "sf_status", "started_at", "ended_at", "moved_at", "failure_kind",
+    "signature", "reason", "acknowledged_at",
+)  # fmt: skip
+
+
+def _shown(attempt: Attempt) -> tuple[str, ...]:
+    return tuple(getattr(attempt, name) for name in _SHOWN)
 
 
 def _apply(batch: Batch, reading: Reading) -> None:
     """Take over the request's and its jobs' words; all batches of a read share its as-of."""
-    request = reading.requests.get(batch.sf_id or "")
-    if request is None or (batch.sf_as_of and batch.sf_as_of > reading.as_of):
+    status = reading.requests.get(batch.sf_id or "")
+    if status is None or (batch.sf_as_of and batch.sf_as_of > reading.as_of):
         # What we know was read after this.
         return
-    changed = Batch.objects.filter(pk=batch.pk).exclude(sf_status=request.status.value)
-    if changed.update(sf_status=request.status.value):
+    changed = Batch.objects.filter(pk=batch.pk).exclude(sf_status=status.value)
+    if changed.update(sf_status=status.value):
         touch(batch.wave.rollout)
     Batch.objects.filter(pk=batch.pk).update(sf_as_of=reading.as_of)
     if reading.jobs is None:
         batch.attempts.exclude(sf_id=None).update(sf_as_of=reading.as_of)
         return
-    if request.status is SfStatus.CANCELED and recall.arming_may_land(batch, clock.now()):
+    if status is SfStatus.CANCELED and recall.arming_may_land(batch, clock.now()):
         # Canceled now, and perhaps Pending again in a minute: no org is free before that is over.
         return
+    _apply_jobs(batch, status, reading.jobs.get(batch.sf_id or "", []), reading)
+
+
+def _apply_jobs(batch: Batch, status: SfStatus, jobs: list[SfJob], reading: Reading) -> None:
     rows = list(batch.attempts.select_related("org", "target"))
     attempts = {a.sf_id: a for a in rows if a.sf_id}
     # A request that runs though we never verified it: its jobs are found by their orgs.
     unbound = {a.org.key: a for a in rows if not a.sf_id and a.state in _LIVE}
-    if request.status in (SfStatus.CREATED, SfStatus.PENDING, SfStatus.CANCELED):
+    if status in (SfStatus.CREATED, SfStatus.PENDING, SfStatus.CANCELED):
         unbound = {}
     moved: list[Attempt] = []
     story: list[list[str]] = []
-    for job in reading.jobs.get(batch.sf_id or "", []):
+    errors: list[PushError] = []
+    for job in jobs:
         attempt = attempts.get(job.id) or unbound.pop(job.org, None)
         if attempt is None:
             continue
+        before = _shown(attempt)
         attempt.sf_id = job.id
-        before = attempt.state
-        if _take_over(attempt, job, reading):
-            story.append([attempt.org.key, before, attempt.state])
-        moved.append(attempt)
-    Attempt.objects.bulk_update(
-        moved,
-        ["state", "sf_id", "sf_status", "sf_as_of", "started_at", "ended_at", "moved_at",
-         "failure_kind", "signature", "reason", "acknowledged_at"],
-        batch_size=100,
-    )  # fmt: skip
+        if _take_over(attempt, job, reading, errors):
+            story.append([attempt.org.key, before[0], attempt.state])
+        if _shown(attempt) != before:
+            moved.append(attempt)
+    PushError.objects.bulk_create(errors, batch_size=500, ignore_conflicts=True)
+    Attempt.objects.bulk_update(moved, _SHOWN, batch_size=100)
+    # One statement for the age of all that were listed: most have not moved since the last look.
+    batch.attempts.filter(sf_id__in=[job.id for job in jobs]).update(sf_as_of=reading.as_of)
     if story:
         _tell(batch, story, reading)
 
 
-def _take_over(attempt: Attempt, job: SfJob, reading: Reading) -> bool:
+def _take_over(attempt: Attempt, job: SfJob, reading: Reading, errors: list[PushError]) -> bool:
     """Put one job's word on its attempt; returns whether our state changed."""
-    attempt.sf_as_of = reading.as_of
     if AttemptState(attempt.state) in ATTEMPT_ENDS | {AttemptState.SUCCEEDED}:
         return False
     to = _STATE_OF[job.status]
@@ -184,13 +219,13 @@ def _take_over(attempt: Attempt, job: SfJob, reading: Reading) -> bool:
         return False
     shift_attempt(attempt, to, reading.as_of)
     if to is AttemptState.FAILED:
-        _explain(attempt, reading.errors.get(job.id, []))
+        errors += _explain(attempt, reading.errors.get(job.id, []))
     elif to is AttemptState.CANCELED:
         attempt.reason = "canceled at Salesforce"
     return True
 
 
-def _explain(attempt: Attempt, errors: list[SfError]) -> None:
+def _explain(attempt: Attempt, errors: list[SfError]) -> list[PushError]:
     kind, signature = classify(
         [Failure(e.type, e.title, e.message, e.details) for e in errors if e.severity != "Warning"]
         or [Failure(e.type, e.title, e.message, e.details) for e in errors]
@@ -198,21 +233,18 @@ def _explain(attempt: Attempt, errors: list[SfError]) -> None:
     attempt.failure_kind = kind.value
     attempt.signature = signature[:300]
     attempt.reason = (errors[0].title or errors[0].type)[:400] if errors else "no error recorded"
-    PushError.objects.bulk_create(
-        [
-            PushError(
-                attempt=attempt,
-                sf_id=error.id,
-                severity=error.severity,
-                type=error.type,
-                title=error.title[:255],
-                message=error.message,
-                details=error.details,
-            )
-            for error in errors
-        ],
-        ignore_conflicts=True,
-    )
+    return [
+        PushError(
+            attempt=attempt,
+            sf_id=error.id,
+            severity=error.severity,
+            type=error.type,
+            title=error.title[:255],
+            message=error.message,
+            details=error.details,
+        )
+        for error in errors
+    ]
 
 
 def _tell(batch: Batch, story: list[list[str]], reading: Reading) -> None:
@@ -240,14 +272,14 @@ def _tell(batch: Batch, story: list[list[str]], reading: Reading) -> None:
 
 def _follow(batch: Batch, reading: Reading) -> None:
     """Move the batch where its request and attempts have gone."""
-    request = reading.requests.get(batch.sf_id or "")
-    if request is None:
+    status = reading.requests.get(batch.sf_id or "")
+    if status is None:
         return
     batch.refresh_from_db()
     try:
-        if request.status in _STARTED and batch.cancel_wanted_at and batch.state in _ARMED:
-            recall.too_late(batch, request.status, reading.as_of)
-        elif request.status is SfStatus.IN_PROGRESS and batch.state == BatchState.ARMED.value:
+        if status in _STARTED and batch.cancel_wanted_at and batch.state in _ARMED:
+            recall.too_late(batch, status, reading.as_of)
+        elif status is SfStatus.IN_PROGRESS and batch.state == BatchState.ARMED.value:
             move_batch(
                 batch,
                 BatchState.RUNNING,
@@ -255,17 +287,15 @@ def _follow(batch: Batch, reading: Reading) -> None:
                 because=_lateness(batch, reading.as_of),
                 started_seen_at=reading.as_of,
             )
-        if request.status in _STARTED and batch.cancel_wanted_at and not batch.cancel_too_late_at:
+        if status in _STARTED and batch.cancel_wanted_at and not batch.cancel_too_late_at:
             # The wish came between a read that showed it started and our taking note of that.
-            recall.note_too_late(batch, request.status, reading.as_of)
-        if request.status in _STARTED and batch.state in _UNARMED:
-            doubt.want_cancel(
-                batch, f"it is {request.status.value} though we never armed it", clock.now()
-            )
-        if request.status is SfStatus.CANCELED and batch.state != BatchState.RUNNING.value:
+            recall.note_too_late(batch, status, reading.as_of)
+        if status in _STARTED and batch.state in _UNARMED:
+            doubt.want_cancel(batch, f"it is {status.value} though we never armed it", clock.now())
+        if status is SfStatus.CANCELED and batch.state != BatchState.RUNNING.value:
             doubt.canceled_elsewhere(batch, clock.now())
-        elif request.status in SF_ENDS:
-            settle(batch, request.status, clock.now())
+        elif status in SF_ENDS:
+            settle(batch, status, clock.now())
     except Overtaken:
         # Another worker holds it just now and will see the same; nothing is lost.
         return

@@ -155,6 +155,26 @@ class Budget:
         return self.limit - self.used
 
 
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How far some push requests have come: their statuses, and their jobs by status.
+
+    A request without jobs is in neither.
+    """
+
+    requests: Mapping[str, SfStatus]
+    counts: Mapping[str, Mapping[SfStatus, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The same, job by job, with every error; a request without jobs is not in it."""
+
+    requests: Mapping[str, SfStatus]
+    jobs: Sequence[SfJob]
+    errors: Sequence[SfError]
+
+
 class Gateway(Protocol):
     """One Salesforce connection. Raises the outcomes of ``salesforce.errors`` and nothing else."""
 
@@ -217,6 +237,12 @@ class Gateway(Protocol):
 
     def open_jobs_of(self, package_id: str, orgs: Sequence[str]) -> list[SfJob]:
         """Read jobs of these orgs, for any version of the package, that are not ended (chunked)."""
+
+    def pulse(self, request_ids: Sequence[str]) -> Pulse:
+        """Read where these requests stand and count their jobs by status, in one query."""
+
+    def progress(self, request_ids: Sequence[str]) -> Progress:
+        """Read where these requests stand, their jobs and the errors of those (paged)."""
 
     def open_jobs(self, package_id: str) -> list[SfJob]:
         """Read every job of any version of the package that has not ended (paged)."""

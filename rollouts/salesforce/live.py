@@ -20,6 +20,8 @@ from rollouts.salesforce.gateway import (
     Added,
     Budget,
     Identity,
+    Progress,
+    Pulse,
     SfError,
     SfJob,
     SfPackage,
@@ -40,6 +42,8 @@ from rollouts.salesforce.queries import (
     INSTANCES,
     JOBS,
     PACKAGES,
+    PROGRESS,
+    PULSE,
     REQUESTS,
     SUBSCRIBERS,
     VERSIONS,
@@ -239,6 +243,39 @@ class SalesforceGateway(BulkCalls, LicenceCalls, ProofCalls):
         found = self._by_request("read the push jobs", JOBS, "PackagePushRequestId", request_ids)
         asked = {long_id(one) for one in request_ids}
         return [one for one in self._jobs(found) if one.request_id in asked]
+
+    def pulse(self, request_ids: Sequence[str]) -> Pulse:
+        """Read where these requests stand and count their jobs by status, in one query."""
+        requests: dict[str, SfStatus] = {}
+        counts: dict[str, dict[SfStatus, int]] = {}
+        asked = sorted({long_id(one) for one in request_ids})
+        for row in self._by_request("count the push jobs", PULSE, "PackagePushRequestId", asked):
+            one = rows.an_id(row, "PackagePushRequestId", REQUEST)
+            if one in asked:
+                status = self._statuses.read(rows.text(row, "Status"))
+                requests[one] = self._statuses.read(rows.text(row, "standing"))
+                of = counts.setdefault(one, {})
+                of[status] = of.get(status, 0) + rows.number(row, "expr0")
+        return Pulse(requests, counts)
+
+    def progress(self, request_ids: Sequence[str]) -> Progress:
+        """Read where these requests stand, their jobs and the errors of those (paged)."""
+        asked = sorted({long_id(one) for one in request_ids})
+        found = self._by_request("read the push jobs", PROGRESS, "PackagePushRequestId", asked)
+        mine = [row for row in found if rows.an_id(row, "PackagePushRequestId", REQUEST) in asked]
+        requests = {
+            rows.an_id(row, "PackagePushRequestId", REQUEST): rows.status(
+                rows.parent(row, "PackagePushRequest"), self._statuses.read
+            )
+            for row in mine
+        }
+        errors = [rows.children(row, "PackagePushErrors") for row in mine]
+        told = (
+            self.errors(asked)
+            if any(one is None for one in errors)
+            else [rows.push_error(row) for one in errors if one for row in one]
+        )
+        return Progress(requests, self._jobs(mine), told)
 
     def open_jobs_of(self, package_id: str, orgs: Sequence[str]) -> list[SfJob]:
         """Read jobs of these orgs, for any version of the package, that have not ended."""

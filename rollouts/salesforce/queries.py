@@ -103,6 +103,20 @@ ERRORS = Query(
         "ErrorDetails",
     ),
 )
+# How far pushes have come, in one query: where each request stands, and how many jobs where.
+PULSE = Query(
+    Thing.JOB,
+    ("PackagePushRequestId", "PackagePushRequest.Status", "Status"),
+    group_by=("PackagePushRequestId", "PackagePushRequest.Status", "Status"),
+    count=True,
+    aliases=(("PackagePushRequest.Status", "standing"),),
+)
+# The same, job by job, with the errors of those that failed.
+PROGRESS = replace(
+    JOBS,
+    fields=(*JOBS.fields, "PackagePushRequest.Status"),
+    nested=("PackagePushErrors", ERRORS.fields),
+)
 
 
 def api_number(version: str) -> int:

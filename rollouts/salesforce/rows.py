@@ -245,6 +245,20 @@ def job(row: Row, read: Callable[[str], SfStatus]) -> SfJob:
     )
 
 
+def children(row: Row, name: str) -> Sequence[Row] | None:
+    """Return the rows of a child relationship; None when the answer holds only some of them."""
+    held = row.get(name)
+    if held is None:
+        return []
+    if not isinstance(held, dict) or not isinstance(held.get("records"), list):
+        raise _unknown(name, held)
+    found = held["records"]
+    if not all(isinstance(one, dict) for one in found):
+        raise _unknown(name, held)
+    whole = held.get("done") is True and held.get("totalSize") == len(found)
+    return found if whole else None
+
+
 def push_error(row: Row) -> SfError:
     """Read a PackagePushError row."""
     return SfError(

@@ -198,6 +198,10 @@ class Query:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     count: bool = False
+    # Another name in the answer, for grouped fields whose last names are the same.
+    aliases: tuple[tuple[str, str], ...] = ()
+    # The rows of a child relationship that come with each row: its name, and their fields.
+    nested: tuple[str, tuple[str, ...]] | None = None
 
     def text(self) -> str:
         """Write it as SOQL.
@@ -205,9 +209,13 @@ class Query:
         Raises:
             BadQuery: a part can't stand in a query.
         """
-        fields = [_field(name) for name in self.fields]
+        fields = [self._selected(name) for name in self.fields]
         if self.count:
             fields.append("COUNT(Id)")
+        if self.nested:
+            name, inside = self.nested
+            listed = ",".join(_field(one) for one in inside)
+            fields.append(f"(SELECT {listed} FROM {_field(name)})")  # noqa: S608 - checked names
         parts = ["SELECT " + ",".join(fields), f"FROM {Thing(self.source).value}"]
         if self.where:
             parts.append("WHERE " + " AND ".join(one.text() for one in self.where))
@@ -218,6 +226,10 @@ class Query:
         if self.limit is not None:
             parts.append(f"LIMIT {int(self.limit)}")
         return " ".join(parts)
+
+    def _selected(self, name: str) -> str:
+        alias = dict(self.aliases).get(name)
+        return f"{_field(name)} {_field(alias)}" if alias else _field(name)
 
     def also(self, *conditions: Condition) -> Query:
         """Return this query with further conditions."""

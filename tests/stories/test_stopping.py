@@ -172,7 +172,7 @@ def test_a_recall_goes_on_though_nothing_else_can_be_read(world: World) -> None:
     def broken(*_: object) -> None:
         raise TryAgain("a status that nobody knows")
 
-    for name in ("open_requests", "job_counts", "requests"):
+    for name in ("open_requests", "pulse", "progress", "requests"):
         told.instead[name] = broken
     told.instead["cancel"] = broken
     control.recall(batch, by=world.pia, now=world.clock())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import postgres_gate
+from tests.batteries.servers.postgres import running
 
 ROOT = Path(__file__).resolve().parents[2]
 FACTOR = "1"
@@ -69,13 +70,10 @@ def clock(scenario: Scenario) -> dict[str, str]:
 def databases(kinds: list[str]) -> Iterator[dict[str, str]]:
     """Addresses of a database server or file for each kind; each run gets an empty one."""
     found: dict[str, str] = {"SQLite": "sqlite"}
-    folder = postgres_gate.binaries()
     wanted = "PostgreSQL" in kinds
-    if wanted and folder is None:
-        print("no PostgreSQL server was found, so only SQLite is measured", file=sys.stderr)
-    with postgres_gate.cluster(folder) if wanted and folder else nullcontext() as url:
-        if url:
-            found["PostgreSQL"] = url
+    with running(folder=postgres_gate.installed()) if wanted else nullcontext() as server:
+        if server is not None:
+            found["PostgreSQL"] = server.url()
         yield {kind: found[kind] for kind in kinds if kind in found}
 
 

@@ -32,6 +32,7 @@ urlpatterns = [
     path("sign-out/", signing.sign_out, name="sign-out"),
     path("find/", orgs.find, name="find"),
     path("orgs/<str:key>/", orgs.org, name="org"),
+    path("orgs/<str:key>/refresh/", orgs.refresh_org, name="org-refresh"),
     path("rollouts/", rollouts.rollouts, name="rollouts"),
     path("rollouts/new/", planning.version, name="rollout-new"),
     path("rollouts/new/audience/", planning.audience, name="rollout-new-audience"),
@@ -78,5 +79,6 @@ urlpatterns = [
     path(LINK + "self-test/", connecting.self_test, name="connection-self-test"),
     path(LINK + "sign-in/", connecting.sign_in, name="connection-sign-in"),
     path("status/", status.status, name="status"),
+    path("status/syncs/<int:pk>/", status.let_through, name="sync-let-through"),
     path("sync/", status.sync, name="sync"),
 ]

@@ -6,6 +6,7 @@ from rollouts.models.catalog import Package, PackageVersion
 from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
 from rollouts.models.event import SYSTEM, ChainHead, Event
+from rollouts.models.licences import Account, Licence
 from rollouts.models.orgs import (
     Exclusion,
     Installation,
@@ -24,6 +25,7 @@ from rollouts.models.strangers import Ask, AskKind, Stranger
 
 __all__ = [
     "SYSTEM",
+    "Account",
     "Approval",
     "Ask",
     "AskKind",
@@ -41,6 +43,7 @@ __all__ = [
     "HoldKind",
     "Installation",
     "Lease",
+    "Licence",
     "Org",
     "Package",
     "PackageVersion",

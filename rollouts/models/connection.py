@@ -40,6 +40,10 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         """Ready ones whose org owns packages."""
         return self.ready().exclude(role=OrgRole.LMO.value)
 
+    def licensing(self) -> ConnectionQuerySet:
+        """Ready ones whose org keeps the licences."""
+        return self.ready().filter(role=OrgRole.LMO.value)
+
 
 class Connection(models.Model):
     """One Salesforce org that we read from and, in push mode, write to.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,16 +16,19 @@ from rollouts.models import (
     Attempt,
     Exclusion,
     Installation,
+    Licence,
     Org,
     PackageVersion,
     Since,
     Target,
     VersionChange,
 )
-from rollouts.pipeline.sync import fold
+from rollouts.pipeline import licences
+from rollouts.pipeline.subscribers import fold
 
 LIMIT = 50
 _ENDS = [state.value for state in ROLLOUT_ENDS]
+_UNDER_WAY = (TargetState.PLANNED.value, TargetState.IN_FLIGHT.value)
 Kind = Literal["empty", "one", "many", "none", "bad_id"]
 
 
@@ -50,6 +54,17 @@ class Answer:
     newest: PackageVersion | None
     why_not: str
     last_attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around some orgs' installations; pairs are (org, package), by their keys."""
+
+    newest: dict[int, PackageVersion]
+    attempts: dict[tuple[int, int], Attempt]
+    targets: dict[tuple[int, int], list[Target]]
+    exclusions: dict[int, Exclusion]
+    licences: dict[str, dict[str, Licence]]
 
 
 def clean(text: str) -> tuple[str, str]:
@@ -131,38 +146,78 @@ def _by_name(wanted: str, note: str) -> Found:
 
 def org_answer(org: Org, now: datetime) -> list[Answer]:
     """Answer for each package of an org; the newest version is the newest that can be pushed."""
-    answers = []
-    rows = org.installations.select_related("version__package", "package").order_by("package__name")
+    return answers([org], now)[org.pk]
+
+
+def answers(orgs: Sequence[Org], now: datetime) -> dict[int, list[Answer]]:
+    """Answer for several orgs at once: seven queries, however many there are."""
+    found: dict[int, list[Answer]] = {org.pk: [] for org in orgs}
+    rows = list(
+        Installation.objects.filter(org__in=orgs)
+        .select_related("org", "version", "package")
+        .order_by("package__name")
+    )
+    known = _around(orgs, rows, now)
     for row in rows:
-        newest = row.package.versions.pushable().newest_first().first()
-        answers.append(
+        row.version.package = row.package
+        newest = known.newest.get(row.package_id)
+        found[row.org_id].append(
             Answer(
                 installation=row,
                 version=row.version,
-                since=since_words(row),
+                since=since_words(row, known.licences.get(row.org.key, {}).get(row.package.sf_id)),
                 read_at=row.read_at,
                 newest=newest,
-                why_not=why_not_newest(row, newest, now),
-                last_attempt=Attempt.objects.filter(org=org, version__package=row.package)
-                .select_related("version", "batch__wave__rollout")
-                .order_by("-pk")
-                .first(),
+                why_not=why_not_newest(row, newest, known),
+                last_attempt=known.attempts.get((row.org_id, row.package_id)),
             )
         )
-    return answers
+    return found
 
 
-def since_words(row: Installation) -> str:
+def _around(orgs: Sequence[Org], rows: list[Installation], now: datetime) -> Around:
+    """Gather what answers about these orgs need, each kind in one query."""
+    newest: dict[int, PackageVersion] = {}
+    packages = {row.package_id: row.package for row in rows}
+    for version in PackageVersion.objects.pushable().filter(package__in=packages).newest_first():
+        version.package = packages[version.package_id]
+        newest.setdefault(version.package_id, version)
+    attempts: dict[tuple[int, int], Attempt] = {}
+    for attempt in (
+        Attempt.objects.filter(org__in=orgs)
+        .select_related("version__package", "batch__wave__rollout")
+        .order_by("pk")
+    ):
+        attempts[attempt.org_id, attempt.version.package_id] = attempt
+    targets: dict[tuple[int, int], list[Target]] = {}
+    for target in (
+        Target.objects.filter(org__in=orgs)
+        .select_related("rollout__to_version__package", "wave")
+        .order_by("-rollout__created_at", "-pk")
+    ):
+        at = (target.org_id, target.rollout.to_version.package_id)
+        targets.setdefault(at, []).append(target)
+    exclusions: dict[int, Exclusion] = {}
+    for exclusion in Exclusion.objects.in_force(now).filter(org__in=orgs).order_by("-pk"):
+        exclusions[exclusion.org_id] = exclusion
+    return Around(newest, attempts, targets, exclusions, licences.of_orgs(orgs))
+
+
+def since_words(row: Installation, licence: Licence | None = None) -> str:
     """Say since when, and by what proof."""
     day = f"{row.since_before:%d %b %Y, %H:%M} UTC"
     if row.since_proof == Since.PUSH:
         return f"since {day}, by our confirmed push"
     if row.since_proof == Since.SEEN and row.since_after:
         return f"since between {row.since_after:%d %b %Y, %H:%M} and {day}, seen between two reads"
-    return f"at least since {day}, when we first saw this org"
+    seen = f"at least since {day}, when we first saw this org"
+    if licence is None or licence.installed_on is None:
+        return seen
+    # The licence's own version lags, so it proves no more than the package's first day.
+    return f"{seen}; by its licence record the package came on {licence.installed_on:%d %b %Y}"
 
 
-def why_not_newest(row: Installation, newest: PackageVersion | None, now: datetime) -> str:
+def why_not_newest(row: Installation, newest: PackageVersion | None, known: Around) -> str:
     """Say in one sentence why the org is or is not on the newest version."""
     if row.gone_at:
         return f"The package was no longer installed on {row.gone_at:%d %b %Y}."
@@ -177,22 +232,26 @@ def why_not_newest(row: Installation, newest: PackageVersion | None, now: dateti
     fixed = next((text for text, applies in reasons if applies), "")
     if fixed:
         return fixed
-    exclusion = Exclusion.objects.in_force(now).filter(org=row.org).first()
+    exclusion = known.exclusions.get(row.org_id)
     if exclusion:
         until = f" until {exclusion.until:%d %b %Y}" if exclusion.until else ""
         return f"It is on the exclusion list{until}: {exclusion.reason}."
-    return _from_targets(row, newest)
+    return _from_targets(known.targets.get((row.org_id, row.package_id), []), newest)
 
 
-def _from_targets(row: Installation, newest: PackageVersion) -> str:
-    target = (
-        Target.objects.filter(org=row.org, rollout__to_version__package=row.package)
-        .select_related("rollout__to_version", "wave")
-        .order_by("-rollout__created_at")
-        .first()
-    )
-    if target is None:
-        return f"No rollout of {newest.label} has this org in its plan yet."
+def _from_targets(targets: list[Target], newest: PackageVersion) -> str:
+    """Say what the rollouts tell; one of an older version does not answer for the newest."""
+    for target in targets:
+        if target.rollout.to_version.number >= newest.number:
+            return _of_target(target)
+    missing = f"No rollout of {newest.label} has this org in its plan yet."
+    for target in targets:
+        if target.rollout.state not in _ENDS and target.state in _UNDER_WAY:
+            return f"{missing} {_of_target(target)}"
+    return missing
+
+
+def _of_target(target: Target) -> str:
     version, wave = target.rollout.to_version.label, target.wave
     place = f"rollout {target.rollout.slug}, wave {wave.number}"
     ended = target.rollout.state in _ENDS

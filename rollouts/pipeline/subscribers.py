@@ -131,6 +131,13 @@ def store(
     return tally
 
 
+@transaction.atomic
+def store_gone(package: Package, org: Org, read_at: datetime) -> bool:
+    """Retire one org's installation after a read about this very org that did not list it."""
+    rows = Installation.objects.present().filter(package=package, org=org)
+    return bool(_retire(list(rows.values_list("pk", flat=True)), read_at))
+
+
 def _known(package: Package, only: Iterable[str] | None) -> dict[str, _Known]:
     """Read our installations; ``only`` those of some orgs, after a reading of changes."""
     found = Installation.objects.filter(package=package)

@@ -14,6 +14,7 @@ from rollouts.pipeline import (
     clock,
     conduct,
     confirm,
+    licences,
     memory,
     selftest,
     sync,
@@ -72,6 +73,14 @@ def sync_all(*, full: bool | None = None) -> None:
             except SalesforceError as error:
                 sync.note_failure(link, error)
                 log.warning("sync of %s failed: %s", link.name, error)
+        for link in Connection.objects.licensing():
+            try:
+                licences.sync_licences(link, gateway_for(link), full=full)
+                sync.note_budget(link, gateway_for(link))
+            except SalesforceError as error:
+                # Licences only enrich: what they told before stands, with its age.
+                sync.note_failure(link, error)
+                log.warning("licences of %s could not be read: %s", link.name, error)
         sync.prune(clock.now())
 
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
-from rollouts.access import Request, may
+from rollouts.access import Request, can, may
 from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
 from rollouts.models import Attempt, Org, Target
-from rollouts.pipeline import lookup
+from rollouts.pipeline import licences, lookup, refresh
+from rollouts.pipeline.transitions import Refusal
+from rollouts.views.acts import act, status_of
 from rollouts.views.show import show
 
 HITS_SHOWN = 8
@@ -33,7 +36,9 @@ def find(request: Request) -> HttpResponse:
     text, note = lookup.clean(request.GET.get("q", ""))
     found = lookup.find(text) if text or note else None
     total = len(found.orgs) + found.more if found else 0
-    hits = [Hit(org, lookup.org_answer(org, request.now)) for org in _few(found)]
+    few = _few(found)
+    known = lookup.answers(few, request.now) if few else {}
+    hits = [Hit(org, known[org.pk]) for org in few]
     return show(
         request,
         "orgs/find.html",
@@ -63,10 +68,33 @@ def org(request: Request, key: str) -> HttpResponse:
         raise Http404(str(bad)) from bad
     if long != key:
         return redirect("org", long, permanent=True)
+    return show(request, "orgs/detail.html", _detail(request, _known(key)))
+
+
+@require_POST
+@may(Permission.SYNC)
+def refresh_org(request: Request, key: str) -> HttpResponse:
+    """Read this org now; the page then says what was read, or why nothing was."""
+    found = _known(key)
+
+    def refused(refusal: Refusal) -> HttpResponse:
+        detail = _detail(request, found) | {"refusal": str(refusal)}
+        return show(request, "orgs/detail.html", detail, status=status_of(refusal))
+
+    return act(
+        request,
+        lambda: refresh.refresh(found, by=request.user, now=request.now),
+        done=str,
+        to=reverse("org", args=[found.key]),
+        refused=refused,
+    )
+
+
+def _known(key: str) -> Org:
     found = Org.objects.filter(key=key).first()
     if found is None:
         raise Http404(f"No org {key} is known here.")
-    return show(request, "orgs/detail.html", _detail(request, found))
+    return found
 
 
 def _detail(request: Request, found: Org) -> dict[str, object]:
@@ -74,6 +102,8 @@ def _detail(request: Request, found: Org) -> dict[str, object]:
     family = Org.objects.filter(parent_key=found.key) if found.is_production else Org.objects.none()
     return {
         "org": found,
+        "may_sync": can(request, Permission.SYNC),
+        "licences": licences.of_org(found),
         "answers": lookup.org_answer(found, request.now),
         "changes": lookup.history(found),
         "attempts": attempts,

@@ -8,8 +8,8 @@ BOOTSTRAP := $(PYTHON) pushboard/bootstrap.py
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## everything on this machine, no Salesforce: PORT=8000 SPEED=120 ORGS=2000 RESET=1
-	@$(BOOTSTRAP) demo manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SPEED),--speed $(SPEED)) $(if $(ORGS),--orgs $(ORGS)) $(if $(RESET),--reset)
+demo: ## everything on this machine, no Salesforce: PORT=8000 SPEED=120 ORGS=2000 RESET=1 LOOP=1
+	@$(BOOTSTRAP) demo manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SPEED),--speed $(SPEED)) $(if $(ORGS),--orgs $(ORGS)) $(if $(RESET),--reset) $(if $(LOOP),--loop)
 
 test: ## every check and test that needs no browser; some tests: ARGS="tests/domain -x"
 	@$(BOOTSTRAP) dev -m tests.gate $(ARGS)

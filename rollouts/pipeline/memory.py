@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -140,7 +141,8 @@ def write_note(installation: UUID, note: Note) -> None:
     """Write down how far the history has come, here and in the data folder."""
     _noted[installation] = note
     place = _place(installation)
-    fresh = place.with_suffix(f".{os.getpid()}")
+    # The loop writes from several threads of one process.
+    fresh = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     try:
         fresh.write_text(json.dumps(asdict(note)))
         fresh.replace(place)

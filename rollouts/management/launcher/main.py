@@ -66,6 +66,8 @@ def _run(asked: options.Options, here: places.Places) -> None:
     supervisor.listen_for_signals()
     try:
         bring_up(supervisor, asked.port, here, invented, taken)
+        if asked.loop:
+            supervisor.start(programs.loop())
         terminal.welcome(address, invented, asked.speed, here, time.monotonic() - began)
         supervisor.look_after()
     except Stop:

@@ -18,6 +18,7 @@ class Options:
     orgs: int | None = None
     seed: int | None = None
     reset: bool = False
+    loop: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--orgs", type=_orgs, help="orgs in the simulation (2000)")
     parser.add_argument("--seed", type=int, help="which invented world to make")
+    parser.add_argument(
+        "--loop", action="store_true", help="also run the loop that needs no broker"
+    )
     parser.add_argument("--reset", action="store_true", help="forget the last demo, begin anew")
 
 

@@ -101,6 +101,11 @@ def beat() -> Program:
     return Program("beat", _celery("pushboard.beat", "beat"))
 
 
+def loop() -> Program:
+    """The work of worker, watcher and beat once more, without the broker."""
+    return Program("loop", (_PYTHON, _MANAGE, "reconcile", "--loop"))
+
+
 def prepare() -> Program:
     """Tables, people, connection, first sync and first rollout, unless they are there; ends."""
     return Program("prepare", (_PYTHON, _MANAGE, "begin_demo"))

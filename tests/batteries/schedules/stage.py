@@ -17,7 +17,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from rollouts.models import Wave
+from rollouts.models import Batch, Wave
 from rollouts.pipeline import clock as pipeline_clock
 from rollouts.pipeline import control, leases, memory, tick
 from rollouts.simulator import Simulator
@@ -36,6 +36,17 @@ PHASES = ("approved", "verified", "armed")
 _SWEEP_EVERY = (
     200  # schedules; between two sweeps rows are deleted, which is faster and leaves dust
 )
+
+
+def _wear(watch: Monotonic) -> None:
+    """Let claims measure their age by the story's clock; a claim's beginning is a default."""
+    vars(leases)["time"] = watch
+    born = leases.Claim.__init__
+
+    def begin(claim: leases.Claim, batch: Batch, epoch: int) -> None:
+        born(claim, batch, epoch, watch.monotonic())
+
+    setattr(leases.Claim, "__init__", begin)  # noqa: B010 - a method is not to be assigned
 
 
 def forget_history() -> None:
@@ -74,7 +85,7 @@ class Stage:
         pipeline_clock.wall = self._tick
         # Stories of the gate let the watcher look every three minutes; each look costs a tenth.
         trouble.WATCHED_EVERY = timedelta(minutes=7)
-        vars(leases)["time"] = Monotonic(self.clock)
+        _wear(Monotonic(self.clock))
         self.world = World(self.clock, orgs=ORGS, seed=SEED)
         for module in (tick, control):
             module.gateway_for = lambda _link: self.world.gateway  # type: ignore[attr-defined]

@@ -142,29 +142,20 @@ class Story:
         return late or any(kind in left for kind in last.values())
 
     def _judged(self) -> Ending:
-        with connection.cursor() as cursor:
-            books = _Here(cursor.connection)
-            evidence = Evidence(
-                effects=_effects(self.world),
-                books=books.snapshot(),
-                lists=books.lists(),
-                approvals=books.approvals(),
-                slug=self.wave.rollout.slug,
-                may_stop=True,
-            )
-        problems = [*judge(evidence).violations, *self.errors]
+        found = evidence(self.world, self.wave)
+        problems = [*judge(found).violations, *self.errors]
         if self.world.sim.options.unknowns.start_kept_to_minute:
             # A start moved by Salesforce hides a lost request from us: it is reported as foreign,
             # and without a job it can't do anything.
-            problems = [one for one in problems if not self._is_inert(one, evidence)]
+            problems = [one for one in problems if not self._is_inert(one, found)]
         if self.scene.unarmed and abs(self.skew) > MAY_DIFFER and self._pending():
             problems.append(f"armed though the clocks differ by {self.skew} s")
-        states = {row.state for row in evidence.books.batches}
+        states = {row.state for row in found.books.batches}
         open_states = states - set(BATCH_ENDS)
         word = "in doubt" if "in_doubt" in open_states else "canceled"
-        if not open_states and all(row.state == "done" for row in evidence.books.targets):
+        if not open_states and all(row.state == "done" for row in found.books.targets):
             word = "done"
-        pushed = sum(line.kind == "job_succeeded" for line in evidence.effects)
+        pushed = sum(line.kind == "job_succeeded" for line in found.effects)
         return Ending(self.seed, word, tuple(problems), pushed, self.scene.name)
 
     @staticmethod
@@ -197,6 +188,20 @@ class _Open(Line):
         return
 
 
+def evidence(world: World, wave: Wave) -> Evidence:
+    """What the judge needs of a wave of the world in this process."""
+    with connection.cursor() as cursor:
+        books = _Here(cursor.connection)
+        return Evidence(
+            effects=effects_of(world),
+            books=books.snapshot(),
+            lists=books.lists(),
+            approvals=books.approvals(),
+            slug=wave.rollout.slug,
+            may_stop=True,
+        )
+
+
 def _nothing(_name: str) -> None:
     return
 
@@ -223,7 +228,8 @@ def _answers(chance: random.Random) -> Unknowns:
     )
 
 
-def _effects(world: World) -> list[Effect]:
+def effects_of(world: World) -> list[Effect]:
+    """The simulator's log, as the judge reads it."""
     return [
         Effect(
             seq=number,

@@ -1,0 +1,181 @@
+"""Storms of doubled wake-ups on PostgreSQL: eight workers, two beats and two loops at once.
+
+    .venv/bin/python -m tests.batteries.storms [--quantity 1000] [--seed 1] [--write]
+
+Every storm hits one approved wave at the moments at which it matters: when its batch may be
+prepared, and when it may be armed. In half of the storms no lease keeps anybody out, as if every
+lease had just run out, so that only the rows' epochs and the bound id stand between two workers
+and a second push. Exit code 1: a batch was activated other than once, or a rule was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from tests.batteries import product
+from tests.batteries.oracle import judge
+from tests.batteries.report import Line, write
+from tests.batteries.servers.postgres import running
+
+WORKERS, BEATS, LOOPS = 8, 2, 2
+_PATIENCE = 120.0  # seconds for one storm
+
+
+def storms(quantity: int, seed: int) -> Iterator[tuple[int, list[str]]]:
+    """Play the storms; gives each one's number of activations and what was wrong."""
+    from django.db import connection
+
+    from rollouts.models import Batch
+    from rollouts.pipeline import batches, leases, loop, tick, timing
+    from tests.batteries.schedules.stage import Stage
+    from tests.batteries.schedules.story import evidence
+    from tests.support.trouble import settle
+
+    stage = Stage()
+    local = threading.local()
+
+    def gateway(_link: object) -> object:
+        # As in life: every worker has a session of its own.
+        if getattr(local, "world", None) is not stage.world.sim:
+            local.world, local.gateway = stage.world.sim, stage.world._gateway()
+        return local.gateway
+
+    vars(tick)["gateway_for"] = gateway
+    scenes = [scene for scene in stage.scenes if not scene.name.endswith("armed")]
+    taken, named = leases.claimed, leases.leased
+    chance = random.Random(seed)
+    for number in range(quantity):
+        scene = chance.choice(scenes)
+        wave = stage.set(scene)
+        lawless = number % 2 == 1
+        vars(batches)["claimed"] = _anybody(taken) if lawless else taken
+        vars(tick)["leased"] = _always if lawless else named
+        storm = [tick.tick] * (WORKERS - 2) + [tick.watch_all] * 2
+        # Every beat rings for everybody, so each worker has as many bells to answer in a row.
+        bells = [*map(_again, storm), *([lambda: _loop(loop)] * LOOPS)]
+        trouble = _at_once(bells, chance)
+        batch = Batch.objects.open().select_related("wave__rollout").first()
+        if batch is not None and batch.state == "verified":
+            moment: datetime = timing.arm_from(batch, wave.rollout.policy) + timedelta(minutes=1)
+            stage.clock.at = max(stage.clock.at, moment)
+            trouble += _at_once(bells, chance)
+        vars(batches)["claimed"], vars(tick)["leased"] = taken, named
+        stage.clock.forward(minutes=4)
+        settle(stage.world, wave)
+        counts = Counter(
+            effect.request_id
+            for effect in stage.world.sim.effects()
+            if effect.kind == "request_pending"
+        )
+        trouble += [f"{one} was activated {n} times" for one, n in counts.items() if n != 1]
+        orgs = wave.targets.count()
+        done = wave.targets.filter(state="done").count()
+        if done != orgs:
+            trouble.append(f"{done} of {orgs} orgs are done")
+        trouble += judge(evidence(stage.world, wave)).violations
+        yield sum(counts.values()), [f"storm {number} ({scene.name}): {one}" for one in trouble]
+    connection.close()
+
+
+def _again(bell: Callable[[], None]) -> Callable[[], None]:
+    def ring() -> None:
+        for _ in range(BEATS):
+            bell()
+
+    return ring
+
+
+def _loop(loop: object) -> None:
+    """One round of the loop that needs no broker."""
+    for part in loop.parts():  # type: ignore[attr-defined]
+        if part.name != "sync":
+            loop.step(part)  # type: ignore[attr-defined]
+
+
+def _at_once(bells: Sequence[Callable[[], object]], chance: random.Random) -> list[str]:
+    """Let everybody begin at the same instant, in a drawn order; gives what they died of."""
+    from django.db import connection
+
+    gate, trouble = threading.Barrier(len(bells)), []
+
+    def ring(bell: Callable[[], object]) -> None:
+        try:
+            gate.wait(30)
+            bell()
+        except Exception as error:  # noqa: BLE001 - a worker that dies is what this looks for
+            trouble.append(f"a worker died of {error!r}")
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=ring, args=(bell,), daemon=True)
+        for bell in chance.sample(list(bells), k=len(bells))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_PATIENCE)
+        if thread.is_alive():
+            trouble.append(f"a worker hangs for {_PATIENCE:g} s")
+    return trouble
+
+
+def _anybody(claimed: Callable[..., object]) -> Callable[..., object]:
+    """Claim a batch whoever has it, as if its lease had just run out."""
+    return lambda batch, now, **_: claimed(batch, now, by_force=True)
+
+
+@contextmanager
+def _always(_name: str, _now: datetime) -> Iterator[bool]:
+    yield True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quantity", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
+    given = parser.parse_args(arguments)
+    began = time.monotonic()
+    activations = violations = played = 0
+    with running() as server:
+        product.load(server.create("storms"))
+        # Whoever waits too long for a lock gives up and says so; the next bell does its work.
+        logging.disable(logging.ERROR)
+        product.migrate()
+        for activated, trouble in storms(given.quantity, given.seed):
+            played += 1
+            activations += activated
+            violations += len(trouble)
+            for one in trouble:
+                print(f"VIOLATION  {one}", flush=True)
+            if played % 50 == 1:
+                print(f"  {played} storms, {time.monotonic() - began:.0f} s", flush=True)
+    seconds = time.monotonic() - began
+    print(f"{played} storms, {activations} activations, {violations} violations, {seconds:.0f} s")
+    if given.write:
+        write(
+            Line(
+                battery="storms",
+                command=f"make battery-storms ARGS='--quantity {given.quantity}"
+                f" --seed {given.seed}'",
+                quantity=f"{played} storms of {WORKERS * BEATS} bells and {LOOPS} loops, "
+                f"{activations} batches activated, each once",
+                seeds=str(given.seed),
+                violations=violations,
+                seconds=seconds,
+            )
+        )
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -29,8 +29,8 @@ format: ## let ruff lay out the code
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@$(BOOTSTRAP) dev -m tests.relock
 
-battery-quick: ## every story of the engine and the broker's bounce; `make test` tells one story in eight
-	@$(BOOTSTRAP) dev -m pytest -q tests/stories tests/house/test_broker_bounce.py $(ARGS)
+battery-quick: ## all stories, and a part of each battery that needs no demo; CI runs it
+	@$(BOOTSTRAP) dev -m tests.batteries --quick $(ARGS)
 
 battery-faults: ## every kind of call under every fault, in process, over TLS and through the engine
 	@$(BOOTSTRAP) dev -m tests.batteries.faults $(ARGS)
@@ -41,9 +41,21 @@ battery-kill: ## kill every process of the demo at random and count pushes
 battery-honesty: ## compare every figure on the pages with the simulator
 	@$(BOOTSTRAP) dev -m tests.batteries.honesty $(ARGS)
 
-.PHONY: battery-schedules
+.PHONY: battery battery-schedules battery-storms battery-restores battery-processes
+battery: ## every battery in full, writing docs/reliability.md; some: ARGS="--only storms"
+	@$(BOOTSTRAP) dev -m tests.batteries $(ARGS)
+
 battery-schedules: ## seeded fault schedules on real PostgreSQL: ARGS="--quantity 400"
 	@$(BOOTSTRAP) dev -m tests.batteries.schedules $(ARGS)
+
+battery-storms: ## doubled wake-ups for eight workers at once: ARGS="--quantity 100"
+	@$(BOOTSTRAP) dev -m tests.batteries.storms $(ARGS)
+
+battery-restores: ## put older dumps back and match them: ARGS="--quantity 20"
+	@$(BOOTSTRAP) dev -m tests.batteries.restores $(ARGS)
+
+battery-processes: ## outages of processes, Redis and PostgreSQL under the demo: ARGS="--kills 40"
+	@$(BOOTSTRAP) dev -m tests.batteries.processes $(ARGS)
 
 interop: ## Salesforce CLI and CumulusCI against the simulated org (needs npm, git and the network)
 	@$(BOOTSTRAP) dev -m tests.interop $(ARGS)

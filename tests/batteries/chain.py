@@ -1,6 +1,7 @@
 """Verify the history's hash chain and every digest with the product's own functions.
 
     python -m tests.batteries.chain /path/of/pushboard.sqlite3
+    python -m tests.batteries.chain postgresql://...
 
 A process of its own, so that the batteries stay free of Django. Prints one JSON object:
 `{"lines": n, "lists": n, "problems": [sentence, ...]}`.
@@ -14,12 +15,13 @@ import sys
 
 
 def main() -> None:
+    address = sys.argv[1] if "://" in sys.argv[1] else f"sqlite:///{sys.argv[1]}"
     for name in [name for name in os.environ if name.startswith("PUSHBOARD_")]:
         del os.environ[name]
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "pushboard.settings",
         "PUSHBOARD_MODE": "simulation",
-        "PUSHBOARD_DATABASE_URL": f"sqlite:///{sys.argv[1]}",
+        "PUSHBOARD_DATABASE_URL": address,
         "PUSHBOARD_LOG_LEVEL": "ERROR",
     }
     import django

@@ -20,7 +20,7 @@ class Driver:
 
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
-        self.books = Books(demo.database)
+        self.books = Books(demo.where)
         self.slug = ""
         self.trouble: list[str] = []
         self._planner = Visitor(demo.address, "pia")

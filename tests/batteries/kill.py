@@ -43,10 +43,12 @@ class NoProgress(Exception):
 class Battery:
     """One run."""
 
+    sandboxes, production = SANDBOXES, PRODUCTION
+
     def __init__(self, demo: Demo, kills: Sequence[Planned]) -> None:
         self.demo = demo
         self.driver = Driver(demo)
-        self.books = Books(demo.database)
+        self.books = Books(demo.where)
         self.kills: list[Killed] = []
         self._planned = list(kills)
         self._due: float | None = None
@@ -59,6 +61,10 @@ class Battery:
         """Start, plan, drive and kill until the rollout has ended and every kill is over."""
         self.starts.append(self.demo.start())
         self._prepare()
+        self._drive()
+
+    def _drive(self) -> None:
+        """Drive and kill until the rollout has ended and every kill is over."""
         while True:
             books = self.books.snapshot()
             ended = books.rollout(self.driver.slug).state in ROLLOUT_ENDS
@@ -78,12 +84,14 @@ class Battery:
         """Plan the rollout and script a few failures for it."""
         self.driver.sign_in()
         catalog = self.demo.ask("catalog")["Harbor"]["versions"]
-        orgs = choose(self.books, "4.2.2", "Harbor", sandboxes=SANDBOXES, production=PRODUCTION)
-        passing = [orgs[-2], orgs[-9], orgs[-SANDBOXES - 3]]
+        orgs = choose(
+            self.books, "4.2.2", "Harbor", sandboxes=self.sandboxes, production=self.production
+        )
+        passing = [orgs[-2], orgs[-9], orgs[-self.sandboxes - 3]]
         self.demo.tell(
             "outcomes", {"orgs": passing, "outcome": "fail", "error": "LockingFailure", "times": 1}
         )
-        lasting = [orgs[-PRODUCTION - 4]]
+        lasting = [orgs[-self.production - 4]]
         self.demo.tell("outcomes", {"orgs": lasting, "outcome": "fail", "error": "LimitExceeded"})
         self.driver.plan(catalog["4.2.2"], orgs)
         self._say(f"rollout {self.driver.slug} planned by pia: {len(orgs)} orgs")
@@ -178,7 +186,7 @@ class Battery:
             slug=self.driver.slug,
         )
         found = judge(evidence)
-        history = _history(self.demo.database)
+        history = _history(self.demo.where)
         more = list(history.violations)
         if self._planned:
             more.append(f"only {len(self.kills)} kills found their moment")
@@ -189,7 +197,7 @@ class Battery:
         print(f"  {time.strftime('%H:%M:%S')}  {words}", flush=True)
 
 
-def _history(database: Path) -> Judgement:
+def _history(database: Path | str) -> Judgement:
     """Let the product's own functions verify the history and the digests."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.batteries.chain", str(database)],

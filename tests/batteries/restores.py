@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quantity", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
+    parser.add_argument("--bent", action="store_true", help="take the guard away: it must fail")
     given = parser.parse_args(arguments)
     began = time.monotonic()
     violations = played = 0
@@ -29,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         product.load(server.create(_DATABASE))
         product.migrate()
         logging.disable(logging.ERROR)
-        from tests.batteries.restoring import rounds
+        from tests.batteries.restoring import blind, rounds
 
+        if given.bent:
+            blind()
         for word, trouble in rounds(server, given.quantity, given.seed):
             played += 1
             violations += len(trouble)
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"VIOLATION  {one}", flush=True)
     seconds = time.monotonic() - began
     print(f"{played} restores, {violations} violations, {seconds:.0f} s")
-    if given.write:
+    if given.write and not given.bent:
         write(
             Line(
                 battery="restores",

@@ -37,7 +37,8 @@ class Proxy:
         self.port = free_port()
         self._to = to
         self._mode = Mode.PASS
-        self._cuts: list[Cut] = []
+        self._cuts: list[tuple[Cut, bytes]] = []
+        self._said: dict[socket.socket, set[bytes]] = {}
         self.cuts_done = 0
         self._lock = threading.Lock()
         self._pairs: dict[socket.socket, socket.socket] = {}
@@ -58,16 +59,24 @@ class Proxy:
             self._mode = mode
         self._wake.send(b"x")
 
-    def cut_next_commit(self, side: Cut) -> None:
-        """Cut the line on which the next COMMIT is sent."""
+    def cut_next_commit(self, side: Cut, after: bytes = b"") -> None:
+        """Cut the line on which the next COMMIT is sent, of a transaction that said these bytes."""
         with self._lock:
-            self._cuts.append(side)
+            self._cuts = [(side, after)]
+
+    def forget_cuts(self) -> None:
+        """Cut nothing any more."""
+        with self._lock:
+            self._cuts = []
 
     def close(self) -> None:
         """End it and every line through it."""
         self._ended.set()
         self._wake.send(b"x")
         self._thread.join(5)
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
 
     # --- the thread -------------------------------------------------------------------------
 
@@ -151,13 +160,20 @@ class Proxy:
             self._hang_up(line)
 
     def _cut_of(self, line: socket.socket, data: bytes) -> Cut | None:
-        if line not in self._to_server or COMMIT not in data:
+        if line not in self._to_server:
             return None
         with self._lock:
-            if not self._cuts:
+            said = self._said.setdefault(line, set())
+            said |= {words for _, words in self._cuts if words in data}
+            if COMMIT not in data:
                 return None
-            self.cuts_done += 1
-            return self._cuts.pop(0)
+            self._said[line] = set()
+            for number, (side, words) in enumerate(self._cuts):
+                if words in said:
+                    del self._cuts[number]
+                    self.cuts_done += 1
+                    return side
+            return None
 
     def _hang_up(self, line: socket.socket) -> None:
         other = self._pairs.pop(line, None)
@@ -166,6 +182,7 @@ class Proxy:
                 continue
             self._pairs.pop(one, None)
             self._to_server.discard(one)
+            self._said.pop(one, None)
             self._doomed.discard(one)
             with suppress(KeyError, ValueError):
                 self._selector.unregister(one)

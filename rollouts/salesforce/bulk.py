@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rollouts.domain.ids import ORG, REQUEST, SHORT, long_id
 from rollouts.salesforce import adding, rows
 from rollouts.salesforce.client import Client
-from rollouts.salesforce.errors import Refused, SalesforceError, TryAgain, Unknown
+from rollouts.salesforce.errors import Refused, SalesforceError, Unknown
 from rollouts.salesforce.gateway import Added
 from rollouts.salesforce.outcomes import Kind, of_nonsense, tidy
 from rollouts.salesforce.values import SfBulk, SfBulkState
@@ -107,7 +107,7 @@ class BulkCalls(Client):
             raise of_nonsense(Kind.READ, what) from None
         # A list that was cut off between two rows looks like a shorter one.
         if (successful, failed) != (bulk.processed - bulk.failed, bulk.failed):
-            raise TryAgain(
+            raise Unknown(
                 f"Could not {what}: Salesforce counts {bulk.processed} rows, {bulk.failed} of them "
                 f"failed, and lists {successful} and {failed}.",
                 code="ROWS_MISSING",

@@ -1,9 +1,9 @@
 """Try every kind of call under every fault: the gateway in process and over TLS, then the engine.
 
-    .venv/bin/python -m tests.batteries.faults [--only in-process|tls|engine]
+    .venv/bin/python -m tests.batteries.faults [--only in-process|tls|engine] [--write]
 
-Prints the figures of docs/reliability.md; the exit code is 1 when a cell finds something wrong or a
-mistake made on purpose goes unnoticed.
+``--write`` puts its line into docs/reliability.md. The exit code is 1 when a cell finds something
+wrong or a mistake made on purpose goes unnoticed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unittest import mock
 
 from rollouts.simulator import query
 from tests.batteries.demo import ROOT
-from tests.batteries.report import commit, table
+from tests.batteries.report import Line, commit, table, write
 from tests.salesforce import fault_table
 from tests.salesforce.call_kinds import KINDS
 from tests.salesforce.fault_breaks import BREAKS
@@ -98,7 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[*PARTS, ENGINE])
-    only = parser.parse_args(arguments).only
+    parser.add_argument("--write", action="store_true", help="put the line into the page")
+    given = parser.parse_args(arguments)
+    only = given.only
     parts = [gateway(name, how) for name, how in PARTS.items() if only in (None, name)]
     if only in (None, ENGINE):
         parts.append(engine())
@@ -110,6 +112,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = [line for part in parts for line in part.violations]
     for line in [*wrong, *(f"not noticed: {name}" for name in missed)]:
         print(line)
+    if given.write:
+        write(
+            Line(
+                battery="faults",
+                command="make battery-faults",
+                quantity=", ".join(f"{part.cells} cells {part.name}" for part in parts),
+                seeds="none",
+                violations=len(wrong) + len(missed),
+                seconds=sum(part.seconds for part in parts),
+            )
+        )
     return 1 if wrong or missed else 0
 
 

@@ -139,15 +139,26 @@ def test_an_error_in_a_form_nobody_knows_is_a_refusal_in_its_own_words() -> None
 @pytest.mark.parametrize(
     "texts",
     [
-        ("", FAILED, UNPROCESSED),  # a list that was cut off at its beginning
+        ("", FAILED, UNPROCESSED),  # cut off at its beginning
         (SUCCESSFUL, FAILED.rsplit("\n", 2)[0], UNPROCESSED),  # between two rows
-        (SUCCESSFUL, FAILED[:-30], UNPROCESSED),  # within one
+    ],
+)
+def test_lists_that_dont_add_up_tell_nothing(texts: tuple[str, str, str]) -> None:
+    with pytest.raises(Unknown) as unknown:
+        gateway_to(lists(*texts)).bulk_rows(ENDED)
+    assert unknown.value.code == "ROWS_MISSING"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (SUCCESSFUL, FAILED[:-30], UNPROCESSED),  # cut off within a row
         (SUCCESSFUL, FAILED, "Id,Name\n1,2\n"),  # another list altogether
         (SUCCESSFUL, FAILED.replace(THIRD, "00DX"), UNPROCESSED),
         (SUCCESSFUL, FAILED.replace("sf__Error", "sf__Trouble"), UNPROCESSED),
     ],
 )
-def test_lists_that_dont_add_up_are_read_again(texts: tuple[str, str, str]) -> None:
+def test_what_is_no_list_is_read_again(texts: tuple[str, str, str]) -> None:
     with pytest.raises(TryAgain):
         gateway_to(lists(*texts)).bulk_rows(ENDED)
 

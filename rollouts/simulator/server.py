@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
         if self.command == "HEAD":
             self.wfile.write(head)
-        elif response.cut:
+        elif response.cut and response.body:
             self.wfile.write(head + response.body[: len(response.body) // 2])
             self.close_connection = True
         elif response.drip:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from django.db.models import F
 
 from rollouts.models import Batch, Connection, Package, Rollout, Stranger
-from rollouts.pipeline import clock, halting, memory, sweep
+from rollouts.pipeline import clock, halting, memory, selftest, sweep
 from rollouts.pipeline.transitions import record, writing
 from rollouts.salesforce.connect import gateway_for
 from rollouts.salesforce.errors import Refused, SalesforceError
@@ -86,7 +86,7 @@ def _match_one(package: Package, request: SfRequest, gateway: Gateway, found: Ma
     nonce = Batch.objects.filter(
         connection=link, start_at=request.start, list__to_version__sf_id=request.version_id
     )
-    if Batch.objects.filter(sf_id=request.id).exists():
+    if Batch.objects.filter(sf_id=request.id).exists() or selftest.is_ours(request):
         found.known += 1
     elif not nonce.exists() and not memory.is_marked(request.start, link):
         found.strangers += sweep.meet(package, request, gateway, clock.now())

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 
 from rollouts.domain.connecting import AuthKind
+from rollouts.domain.policy import LARGEST_BATCH, USUAL_BATCH
 from rollouts.models import PackageVersion
 from rollouts.pipeline.plan import AudienceChoice, parse_ids
 
@@ -143,6 +144,18 @@ class AudienceForm(Dressed):
         help_text="Paste org IDs of 15 or 18 characters, one per line or separated by commas.",
     )
 
+    largest_batch = forms.IntegerField(
+        label="Largest batch",
+        required=False,
+        min_value=USUAL_BATCH,
+        max_value=LARGEST_BATCH,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        help_text=(
+            f"{USUAL_BATCH} orgs unless you raise it, {LARGEST_BATCH:,} at most. What Salesforce "
+            "has begun can't be recalled: a stop can come too late for a whole batch."
+        ),
+    )
+
     def __init__(self, *args: Any, versions: Sequence[PackageVersion], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(version.sf_id, version.label) for version in versions]
@@ -168,6 +181,7 @@ class AudienceForm(Dressed):
             from_versions=tuple(self.cleaned_data["from_versions"]),
             instance_prefix=self.cleaned_data["instance_prefix"].strip(),
             org_ids=tuple(self.cleaned_data["org_ids"]),
+            largest_batch=self.cleaned_data["largest_batch"] or USUAL_BATCH,
         )
 
 

@@ -6,8 +6,9 @@ rollout keeps its policy as JSON, and that JSON is part of every digest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 
 from rollouts.domain.versions import Jump
@@ -21,6 +22,11 @@ class WaveKind(StrEnum):
     CANARY = "canary"
     PRODUCTION = "production"
 
+
+USUAL_BATCH, LARGEST_BATCH = 200, 10_000
+# What one call holds: rows of a page, orgs of a collection, orgs named in a query; and what a bulk
+# job takes with its looks and its list of refusals.
+ROWS_A_CALL, ORGS_A_COLLECTION, ORGS_A_QUERY, BULK_CALLS = 2_000, 200, 460, 8
 
 STRICT_KINDS = frozenset({WaveKind.OWN, WaveKind.CANARY})
 
@@ -93,6 +99,35 @@ def policy_for(kind: Jump) -> Policy:
     if kind is Jump.MAJOR:
         return Policy(profile="major", two_approvals_always=True)
     return Policy()
+
+
+def raised(policy: Policy, cap: int) -> Policy:
+    """Let batches go on doubling after the usual ramp, up to a cap that somebody has accepted.
+
+    What Salesforce has started can't be recalled, so the cap is also the reach of a late stop.
+
+    Raises:
+        ValueError: below the usual cap, or over 10,000.
+    """
+    usual = policy.batch_ramp[-1]
+    if not usual <= cap <= LARGEST_BATCH:
+        raise ValueError(f"the largest batch is between {usual} and {LARGEST_BATCH} orgs")
+    ramp = list(policy.batch_ramp)
+    while ramp[-1] < cap:
+        ramp.append(min(cap, 2 * ramp[-1]))
+    return replace(policy, batch_ramp=tuple(ramp))
+
+
+def dispatch_calls(orgs: int) -> int:
+    """Estimate the API calls of one batch from creating it to reading it back as armed.
+
+    Create, read, fill, read back, the live reads, arm, read back; see docs/architecture.md.
+    """
+    pages = math.ceil(orgs / ROWS_A_CALL)
+    fill = math.ceil(orgs / ORGS_A_COLLECTION) if orgs <= ORGS_A_COLLECTION else BULK_CALLS
+    live = 3 + 2 * max(pages, math.ceil(orgs / ORGS_A_QUERY))
+    reads = 1 + (1 + pages) + live
+    return 1 + fill + reads + 2
 
 
 def batch_sizes(orgs: int, kind: WaveKind, policy: Policy) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from rollouts.domain import ids
 from rollouts.domain.lifecycle import ROLLOUT_ENDS, RolloutState, TargetState
 from rollouts.domain.permissions import Permission
 from rollouts.domain.planner import Because, Candidate, PlannedWave, plan_waves
-from rollouts.domain.policy import Policy, policy_for
+from rollouts.domain.policy import USUAL_BATCH, Policy, policy_for, raised
 from rollouts.domain.versions import Jump, largest_jump
 from rollouts.models import (
     Exclusion,
@@ -37,6 +37,7 @@ class AudienceChoice:
     from_versions: tuple[str, ...] = ()
     instance_prefix: str = ""
     org_ids: tuple[str, ...] = ()
+    largest_batch: int = USUAL_BATCH
 
     def as_json(self) -> dict[str, object]:
         """Return the choice as it is stored with the rollout."""
@@ -45,6 +46,7 @@ class AudienceChoice:
             "from_versions": list(self.from_versions),
             "instance_prefix": self.instance_prefix,
             "org_ids": list(self.org_ids),
+            "largest_batch": self.largest_batch,
         }
 
 
@@ -170,7 +172,7 @@ def propose(
         person.number for person in people if person.chosen and person.number < version.number
     ]
     kind = largest_jump(in_reach, version.number)
-    policy = policy_for(kind)
+    policy = raised(policy_for(kind), choice.largest_batch)
     cut = plan_waves(people, version.number, policy, seed=version.sf_id)
     return Proposal(kind, policy, cut.waves, cut.left_out, dict(Counter(cut.left_out.values())))
 

@@ -16,6 +16,7 @@ from django.urls import reverse
 from rollouts.access import Request, may
 from rollouts.domain.permissions import Permission
 from rollouts.domain.planner import WORDS, Because
+from rollouts.domain.policy import batch_sizes, dispatch_calls
 from rollouts.forms import AudienceForm
 from rollouts.models import Installation, Org, Package, PackageVersion, Rollout
 from rollouts.pipeline import plan, succession
@@ -117,14 +118,19 @@ def _waves_page(
 ) -> HttpResponse:
     older = _older(chosen, request.session[KEPT].get("take_over", ""))
     proposal = plan.propose(chosen, choice, request.now, older)
-    running, rows = 0, []
+    running, calls, reach, rows = 0, 0, 0, []
     for number, wave in enumerate(proposal.waves, start=1):
         running += len(wave.orgs)
-        rows.append((number, wave, running))
+        sizes = batch_sizes(len(wave.orgs), wave.kind, proposal.policy)
+        calls += sum(dispatch_calls(size) for size in sizes)
+        reach = max(reach, *sizes)
+        rows.append((number, wave, running, len(sizes), max(sizes)))
     context = {
         "version": chosen,
         "proposal": proposal,
         "rows": rows,
+        "calls": calls,
+        "reach": reach,
         "refusal": refusal,
         "older": older,
         "step": 3,
@@ -207,6 +213,7 @@ def _kept(form: AudienceForm) -> dict[str, Any]:
         "from_versions": form.cleaned_data["from_versions"],
         "instance_prefix": form.cleaned_data["instance_prefix"],
         "org_ids": "\n".join(form.cleaned_data["org_ids"]),
+        "largest_batch": form.cleaned_data["largest_batch"] or "",
     }
 
 

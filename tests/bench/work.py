@@ -91,6 +91,7 @@ def first_sync(measured: Measured) -> None:
     with measured.here():
         synced(link)
     measured.more["installations"] = Installation.objects.count()
+    assert Installation.objects.count() >= 20_000
 
 
 def nightly_sync(measured: Measured) -> None:

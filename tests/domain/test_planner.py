@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollouts.domain.planner import Because, Candidate, ladder, plan_waves
-from rollouts.domain.policy import Policy, WaveKind, batch_sizes, policy_for
+from rollouts.domain.policy import Policy, WaveKind, batch_sizes, dispatch_calls, policy_for, raised
 from rollouts.domain.versions import Jump, Number
 
 TO = Number(4, 3, 0)
@@ -128,3 +129,19 @@ def test_a_policy_survives_being_stored_and_an_unreadable_one_is_refused() -> No
     assert Policy.from_json(stored) == Policy()
     with pytest.raises(ValueError, match="fuse"):
         Policy.from_json({key: value for key, value in stored.items() if key != "fuse"})
+
+
+def test_a_raised_cap_goes_on_doubling_and_never_past_ten_thousand() -> None:
+    policy = raised(Policy(), 1_000)
+    assert policy.batch_ramp == (10, 20, 40, 80, 160, 200, 400, 800, 1_000)
+    assert batch_sizes(5_000, WaveKind.PRODUCTION, policy)[-3:] == (1_000, 1_000, 290)
+    assert batch_sizes(25, WaveKind.CANARY, policy) == (10, 10, 5)
+    for cap in (199, 10_001):
+        with pytest.raises(ValueError, match="largest batch"):
+            raised(Policy(), cap)
+
+
+def test_large_batches_take_fewer_calls_than_small_ones() -> None:
+    small = sum(dispatch_calls(size) for size in batch_sizes(5_000, WaveKind.PRODUCTION, Policy()))
+    assert dispatch_calls(200) == 12
+    assert dispatch_calls(5_000) < 45 < small

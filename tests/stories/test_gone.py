@@ -10,6 +10,7 @@ from rollouts.models import Ask, Batch
 from rollouts.pipeline import control, gone
 from rollouts.pipeline.report import stuck
 from rollouts.pipeline.transitions import Forbidden, Overtaken, Refusal
+from rollouts.salesforce.gateway import Progress, Pulse
 from tests.support.trouble import nothing_swallowed, own_rollout, settle, tell, until_batch
 from tests.support.world import World
 
@@ -29,7 +30,8 @@ def vanished(world: World, state: str) -> Batch:
     told.instead["request"] = lambda *_: None
     told.instead["requests"] = lambda *_: []
     told.instead["jobs"] = lambda *_: []
-    told.instead["job_counts"] = lambda ids: {one: {} for one in ids}
+    told.instead["pulse"] = lambda _ids: Pulse({}, {})
+    told.instead["progress"] = lambda _ids: Progress({}, [], [])
     world.clock.forward(minutes=1)
     control.recall(batch, by=world.pia, now=world.clock())
     batch.refresh_from_db()

@@ -154,3 +154,22 @@ def test_orgs_taken_by_another_rollout_meanwhile_are_refused_with_the_reason(
 def test_only_planners_plan(sign_in: Browser) -> None:
     for who in ("vic", "sue", "ari", "ada", "omar"):
         assert sign_in(who).get("/rollouts/new/").status_code == 403
+
+
+def test_a_raised_cap_is_shown_with_its_calls_and_its_reach_and_is_stored(
+    world: World, sign_in: Browser
+) -> None:
+    pia = sign_in("pia")
+    choose(pia, world)
+    page = pia.get("/rollouts/new/audience/").content.decode()
+    assert "can&#x27;t be recalled: a stop can come too late for a whole batch." in page
+    bad = pia.post("/rollouts/new/audience/", {"largest_batch": "10001", "next": "1"})
+    assert bad.status_code == 422
+    pia.post("/rollouts/new/audience/", {"largest_batch": "1000", "next": "1"})
+
+    page = pia.get("/rollouts/new/waves/").content.decode()
+    assert "API calls; following comes on top" in page
+    assert "can come too late for at most" in page
+
+    pia.post("/rollouts/new/waves/")
+    assert Rollout.objects.get().policy.batch_ramp[-1] == 1_000

@@ -30,7 +30,7 @@ def status(request: Request) -> HttpResponse:
         "status/status.html",
         {
             "health": health_of(request),
-            "connections": Connection.objects.order_by("name"),
+            "connections": Connection.objects.ready().order_by("name"),
             "syncs": SyncRun.objects.select_related("package").order_by("-read_at")[:SYNCS_SHOWN],
             "may_sync": can(request, Permission.SYNC),
             "strangers": Stranger.objects.open().order_by("-first_seen_at")[:STRANGERS_SHOWN],

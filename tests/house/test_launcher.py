@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pushboard.keys import encryption_keys
 from rollouts.management import demo_data
 from rollouts.management.launcher import clock, leftovers, options, ports, programs, terminal
 from rollouts.management.launcher.children import FIRST_DELAY, LONGEST_DELAY, Child
@@ -199,6 +200,18 @@ def test_the_secret_key_is_made_once_and_for_this_user_only(places: Places) -> N
     assert len(key) > 50
     assert places.secret_key.stat().st_mode & 0o077 == 0
     assert places.home.stat().st_mode & 0o077 == 0
+
+
+def test_the_key_that_seals_secrets_is_made_once_and_the_settings_can_read_it(
+    places: Places,
+) -> None:
+    places.keep_encryption_keys()
+    text = places.encryption_keys.read_text()
+    places.keep_encryption_keys()
+
+    assert places.encryption_keys.read_text() == text
+    assert list(encryption_keys(text)) == [1]
+    assert places.encryption_keys.stat().st_mode & 0o077 == 0
 
 
 # --- children --------------------------------------------------------------------------------

@@ -311,10 +311,20 @@ def test_the_permission_that_is_missing_has_the_name_of_its_generation() -> None
 
 def test_a_license_org_is_asked_for_licences_and_not_for_pushes() -> None:
     with simulated_org(Options(role=SimulatedRole.PACKAGING)):
-        checks = proved(connected(role=OrgRole.LMO))
+        without = proved(connected(role=OrgRole.LMO))
+    with simulated_org(Options(role=SimulatedRole.LMO)):
+        checks = proved(connected(name="License org", role=OrgRole.LMO))
 
-    assert "objects" not in checks
-    assert checks["licences"].kind == Kind.NO_LMA
+    assert "objects" not in without | checks
+    assert without["licences"].kind == Kind.NO_LMA
+    assert {check.verdict for check in checks.values()} == {Verdict.OK}
+
+
+def test_a_license_org_connected_as_a_dev_hub_shows_that_it_can_t_push() -> None:
+    with simulated_org(Options(role=SimulatedRole.LMO)):
+        checks = proved(connected(role=OrgRole.DEVHUB))
+
+    assert checks["objects"].kind == Kind.PUSH_NOT_ENABLED
 
 
 def test_what_could_not_be_asked_is_unknown_and_never_good() -> None:

@@ -200,14 +200,19 @@ def pin(link: Connection, identity: Identity, now: datetime) -> None:
             link.org_name = identity.org_name
         return
     other = _other_of(link, identity.org_id)
+    try:
+        with transaction.atomic():
+            bound = other is None and Connection.objects.filter(pk=link.pk, org_id="").update(
+                org_id=identity.org_id, org_name=identity.org_name
+            )
+    except IntegrityError:
+        # Another connection was bound to this org a moment ago.
+        other, bound = _other_of(link, identity.org_id), 0
     if other is not None:
         raise Refusal(
             f"This sign-in leads to {identity.org_name or identity.org_id}, which the connection "
             f"“{other.name}” reads already. Use that one, or disconnect it first."
         )
-    bound = Connection.objects.filter(pk=link.pk, org_id="").update(
-        org_id=identity.org_id, org_name=identity.org_name
-    )
     link.refresh_from_db()
     if bound:
         record(

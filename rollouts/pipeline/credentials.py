@@ -19,8 +19,8 @@ from rollouts.domain.permissions import Permission
 from rollouts.models import Batch, Connection, Person
 from rollouts.models.sealed import CantOpen, CantSeal, key_ring, version_of
 from rollouts.pipeline import troubles
-from rollouts.pipeline.connections import change, subject
-from rollouts.pipeline.transitions import Refusal, demand, record
+from rollouts.pipeline.connections import change, subject, turn_push_off
+from rollouts.pipeline.transitions import Overtaken, Refusal, demand, record
 from rollouts.salesforce import connect
 from rollouts.salesforce.auth import ClientCredentials, Credentials, JwtBearer
 from rollouts.salesforce.certificates import BadKey, KeyPair, certify, make_pair
@@ -116,10 +116,14 @@ def switch_key(link: Connection, *, by: Person, now: datetime) -> None:
         Refusal: there is no next key, or Salesforce does not accept it; the old one stays.
     """
     demand(by, Permission.CONNECT, now)
+    link.refresh_from_db()
     if not link.has(Secret.NEXT_PRIVATE_KEY):
         raise Refusal("There is no new certificate yet; make one first.")
+    tried = link.next_private_key_sealed
     key = link.secret(Secret.NEXT_PRIVATE_KEY)
     _try(link, JwtBearer(link.client_id, link.username, key_text=key))
+    if not Connection.objects.filter(pk=link.pk, next_private_key_sealed=tried).exists():
+        raise Overtaken("Somebody made another certificate a moment ago. Look again.")
     with _sealing():
         link.seal(Secret.PRIVATE_KEY, key)
     _save(
@@ -197,15 +201,23 @@ def disconnect(link: Connection, *, typed: str, by: Person, now: datetime) -> st
     demand(by, Permission.CONNECT, now)
     if " ".join(typed.split()) != link.confirm_name:
         raise Refusal(f"Type the org's name exactly as it stands here: {link.confirm_name}")
-    open_batches = Batch.objects.open().filter(connection=link).count()
-    if open_batches:
-        raise Refusal(
-            f"{open_batches} batches of it are still open, and without it nobody could call them "
-            "back. Halt or abort their rollouts first, and wait until they have ended."
-        )
+    _refuse_while_open(link)
+    if link.pushes:
+        turn_push_off(link, by=by, now=now, reason="disconnecting it")
+        # From here on nothing new is begun; what was begun since the first look is seen by this.
+        _refuse_while_open(link)
     said = _revoke(link)
     _forget(link, by, now, said)
     return said
+
+
+def _refuse_while_open(link: Connection) -> None:
+    count = Batch.objects.open().filter(connection=link).count()
+    if count:
+        raise Refusal(
+            f"{count} batches of it are still open, and without it nobody could call them back. "
+            "Halt or abort their rollouts first, and wait until they have ended."
+        )
 
 
 def _revoke(link: Connection) -> str:

@@ -109,6 +109,24 @@ def test_one_org_is_read_by_one_connection_of_a_kind(org: Simulator) -> None:
     assert twin.org_id == ""
 
 
+def test_two_that_are_bound_to_one_org_at_the_same_moment_are_told_apart(
+    org: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof.prove(connected())
+    twin, found = connected(name="Twin"), connections._other_of
+    looks: list[Connection | None] = []
+
+    def too_early(link: Connection, org_id: str) -> Connection | None:
+        looks.append(found(link, org_id) if looks else None)
+        return looks[-1]
+
+    monkeypatch.setattr(connections, "_other_of", too_early)
+    checks = {check.key: check for check in proof.prove(twin)}
+
+    assert "reads already" in checks["org"].says
+    assert Connection.objects.get(pk=twin.pk).org_id == ""
+
+
 def test_the_same_org_may_be_dev_hub_and_license_org(org: Simulator) -> None:
     proof.prove(connected())
     licences = connected(name="Licences", role=OrgRole.LMO)

@@ -151,6 +151,20 @@ def test_disconnecting_forgets_every_secret_and_keeps_what_was_read(
         gateway_for(link)
 
 
+def test_disconnecting_turns_push_mode_off_before_anything_else(
+    org: Simulator, ada: Person
+) -> None:
+    link = connected()
+    proof.prove(link)
+    connections.turn_push_on(link, typed=link.org_name, by=ada, now=clock.now())
+    link.refresh_from_db()
+
+    credentials.disconnect(link, typed=link.org_name, by=ada, now=clock.now())
+
+    actions = list(Event.objects.order_by("sequence").values_list("action", flat=True))
+    assert actions[-2:] == ["turn_push_off", "disconnect"]
+
+
 def test_new_credentials_connect_it_again_to_the_same_org(org: Simulator, ada: Person) -> None:
     link = connected()
     proof.prove(link)

@@ -230,6 +230,16 @@ def test_a_clock_that_is_off_is_said_with_its_side(late: int, side: str) -> None
     assert "NTP" in checks["clock"].do
 
 
+def test_a_clock_that_is_off_spoils_a_sign_in_by_certificate_and_says_so() -> None:
+    with simulated_org(ahead=timedelta(minutes=20)) as sim:
+        link = connected(**JWT)
+        change(sim, jwt_public_key=link.certificate.encode())
+        checks = proved(link)
+
+    assert checks["sign_in"].kind == Kind.CLOCK_OFF
+    assert "sign-in by certificate" in checks["sign_in"].do
+
+
 @pytest.mark.parametrize(
     ("problem", "kind"),
     [

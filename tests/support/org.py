@@ -43,7 +43,12 @@ def simulated_org(
 
     A test changes settings before it enters this, not inside.
     """
-    sim = Simulator(orgs=orgs, clock=lambda: wall() + ahead, options=options or Options())
+    sim = Simulator(
+        orgs=orgs,
+        clock=lambda: wall() + ahead,
+        wall=lambda: wall() + ahead,
+        options=options or Options(),
+    )
     connect.forget_gateways()
     with (
         patch.object(connect, "Wire", lambda: InProcess(sim)),

@@ -23,8 +23,9 @@ class Tally:
 
     ``attempted`` orgs had an attempt; ``settled`` of them have Salesforce's final word;
     ``succeeded`` includes ``confirmed``. ``failed`` maps a failure kind to orgs whose last word is
-    a failure, ``stuck`` are orgs stuck for so long that they count. ``signatures`` maps a
-    signature to orgs, first tries included; ``unheard`` are those new to this package.
+    a failure, ``stuck`` are orgs stuck for so long that they count. ``retryable`` of the failed
+    get another try under the approved retry rule. ``signatures`` maps a signature to orgs, first
+    tries included; ``unheard`` are those new to this package.
 
     What an approver has accepted is in ``accepted`` and ``accepted_stuck`` and in none of
     ``failed``, ``stuck`` and ``signatures``: exactly those failures stop to count, and no others.
@@ -86,7 +87,11 @@ def wilson_upper(failed: int, completed: int, z: float = Z) -> float:
 
 def judge(tally: Tally, policy: Policy) -> Verdict:
     """Apply every halting rule to a wave's tally."""
-    halts = (_cap(tally.failures, policy), _rate(tally, policy), _signature(tally, policy))
+    halts = (
+        _cap(tally.failures - tally.retryable, policy),
+        _rate(tally, policy),
+        _signature(tally, policy),
+    )
     halt = next((reason for reason in halts if reason), "")
     if halt:
         return Verdict(halt=halt)
@@ -96,6 +101,7 @@ def judge(tally: Tally, policy: Policy) -> Verdict:
 
 
 def _cap(failures: int, policy: Policy) -> str:
+    # Counted without those that get another try, or every large wave would halt for a few locks.
     if failures < policy.failure_cap:
         return ""
     return f"{failures} orgs failed; the limit of a wave is {policy.failure_cap}"

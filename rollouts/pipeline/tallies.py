@@ -28,8 +28,9 @@ def tally(wave: Wave, policy: Policy, now: datetime) -> Tally:
     )
     latest = {row.target_id: row for row in rows}
     stuck_since = now - timedelta(seconds=policy.stuck_counts_after)
+    tries = Counter(row.target_id for row in rows)
     failed: Counter[FailureKind] = Counter()
-    stuck = settled = accepted = accepted_stuck = 0
+    stuck = settled = accepted = accepted_stuck = again = 0
     for row in latest.values():
         is_failed = row.state in _FAILED
         is_stuck = row.state == AttemptState.STUCK.value and row.moved_at < stuck_since
@@ -40,6 +41,7 @@ def tally(wave: Wave, policy: Policy, now: datetime) -> Tally:
             stuck += is_stuck
             if is_failed:
                 failed[FailureKind(row.failure_kind or FailureKind.UNKNOWN.value)] += 1
+                again += _is_passing(row) and tries[row.target_id] <= policy.retries
         settled += row.state not in _LIVE
     signatures: dict[str, set[int]] = {}
     kinds: dict[str, FailureKind] = {}
@@ -57,11 +59,19 @@ def tally(wave: Wave, policy: Policy, now: datetime) -> Tally:
         confirmed=states[AttemptState.CONFIRMED.value],
         failed=dict(failed),
         stuck=stuck,
+        retryable=again,
         signatures={text: len(targets) for text, targets in signatures.items()},
         signature_kinds=kinds,
         unheard=_unheard(wave, frozenset(signatures)),
         accepted=accepted,
         accepted_stuck=accepted_stuck,
+    )
+
+
+def _is_passing(row: Attempt) -> bool:
+    """Whether the approved retry rule is for such a failure."""
+    return (
+        row.state == AttemptState.FAILED.value and row.failure_kind == FailureKind.TRANSIENT.value
     )
 
 

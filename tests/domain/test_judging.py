@@ -75,6 +75,15 @@ def test_a_wave_that_can_not_be_closed_names_the_only_ways_on() -> None:
     )
 
 
+def test_locks_that_get_another_try_do_not_fill_the_cap() -> None:
+    assert judge(production(40, 5000, retryable=20), Policy()).halt == ""
+    assert "25 orgs failed" in judge(production(40, 5000, retryable=15), Policy()).halt
+
+
+def test_locks_that_get_another_try_count_for_the_rate() -> None:
+    assert "20 of 40" in judge(production(20, 40, retryable=20), Policy()).halt
+
+
 def test_the_same_package_failure_in_three_orgs_halts() -> None:
     tally = production(
         3,

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from rollouts.models import Wave
-from rollouts.pipeline import control
-from tests.support.trouble import nothing_swallowed, planned, stride, wrongs
+from rollouts.pipeline import control, tallies
+from tests.support.trouble import (
+    nothing_swallowed,
+    planned,
+    sandbox_rollout,
+    stride,
+    until_batch,
+    wrongs,
+)
 from tests.support.world import World
 
 __all__ = ["nothing_swallowed"]
@@ -64,4 +71,23 @@ def test_a_stuck_push_stays_live_and_counts_after_hours(world: World) -> None:
     world.ticks(3)
     wave.rollout.refresh_from_db()
     assert wave.rollout.state == "aborting"
+    assert wrongs(world) == []
+
+
+def test_a_lock_fills_the_cap_only_when_its_last_try_has_failed(world: World) -> None:
+    wave = sandbox_rollout(world, 3, failure_cap=1, retries=1)
+    (locked, *rest) = wave.targets.order_by("place").values_list("org__key", flat=True)
+    world.fail([locked], "LockingFailure")
+    world.sim.script(rest, "success")
+    until_batch(world, wave, "settled")
+    tally = tallies.tally(wave, wave.rollout.policy, world.clock())
+    assert (tally.failures, tally.retryable) == (1, 1)
+    world.clock.forward(minutes=31)
+    for _ in range(8):
+        stride(world)
+    wave.rollout.refresh_from_db()
+    tally = tallies.tally(wave, wave.rollout.policy, world.clock())
+    assert (tally.failures, tally.retryable) == (1, 0), world.story()
+    assert (wave.rollout.state, wave.batches.count()) == ("halted", 2)
+    assert "1 orgs failed; the limit of a wave is 1" in wave.rollout.reason
     assert wrongs(world) == []

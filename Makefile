@@ -35,6 +35,16 @@ battery-quick: ## all stories, and a part of each battery that needs no demo; CI
 battery-faults: ## every kind of call under every fault, in process, over TLS and through the engine
 	@$(BOOTSTRAP) dev -m tests.batteries.faults $(ARGS)
 
+.PHONY: battery-model battery-policy battery-mutations
+battery-model: ## the dispatch protocol in every order of events, and with its guards removed
+	@$(BOOTSTRAP) dev -m tests.batteries.dispatch $(ARGS)
+
+battery-policy: ## how often the default policy halts for nothing, and how soon for something
+	@$(BOOTSTRAP) dev -m tests.batteries.policy $(ARGS)
+
+battery-mutations: ## take safety rules away and see that something notices
+	@$(BOOTSTRAP) dev -m tests.batteries.mutations $(ARGS)
+
 battery-kill: ## kill every process of the demo at random and count pushes
 	@$(BOOTSTRAP) dev -m tests.batteries.kill $(ARGS)
 

@@ -75,3 +75,14 @@ def write(line: Line, page: Path = ROOT / "docs" / "reliability.md") -> None:
     kept = [row for row in rows if row[0] != line.battery]
     kept = sorted([*kept, line.cells])
     page.write_text(f"{before}{BEGIN}\n\n{table(_HEAD, kept)}\n\n{END}{after}", encoding="utf-8")
+
+
+def put(name: str, text: str) -> None:
+    """Write a battery's own part of docs/reliability.md, between its two marks."""
+    page = ROOT / "docs" / "reliability.md"
+    begin, end = f"<!-- begin {name}, written by its battery -->", f"<!-- end {name} -->"
+    before, found, rest = page.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"docs/reliability.md has no place for {name}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

@@ -117,3 +117,53 @@ def test_each_live_read_alone_refuses(change: dict[str, Any]) -> None:
 def test_once_the_first_batch_is_armed_the_approval_holds_until_the_end_date() -> None:
     lapsed = replace(FACTS, approval_until=NOW - timedelta(hours=1), first_armed=True)
     assert arm_refusals(lapsed, LIVE, Policy(), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reads"),
+    [
+        ({"calls_left": 50}, {}),
+        ({"end_by": NOW + timedelta(hours=5), "not_after": NOW + timedelta(hours=5)}, {}),
+        ({"approval_until": NOW}, {}),
+        ({"start_at": NOW + timedelta(minutes=15)},
+         {"request_start": NOW + timedelta(minutes=15)}),
+        ({"fuse": START - NOW}, {}),
+        ({"not_after": START}, {}),
+        ({}, {"read_at": NOW - timedelta(minutes=5)}),
+        ({}, {"clock_drift": timedelta(seconds=60)}),
+        ({}, {"clock_drift": timedelta(seconds=-60)}),
+    ],
+)  # fmt: skip
+def test_at_its_edge_a_rule_is_still_kept(change: dict[str, Any], reads: dict[str, Any]) -> None:
+    assert arm_refusals(replace(FACTS, **change), replace(LIVE, **reads), Policy(), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reads", "words"),
+    [
+        ({"orgs": frozenset()}, {"job_orgs": ()}, "no org is left in the batch"),
+        (
+            {"approvals": 2, "approved_digests": ("d", "other")}, {},
+            "the approval is for another list",
+        ),
+        ({"fuse": timedelta(minutes=21)}, {}, "the start is nearer than the fuse"),
+        ({}, {"clock_drift": timedelta(seconds=-61)},
+         "our clock and Salesforce's differ by 0:01:01"),
+        ({}, {"request_status": ""}, "Salesforce shows the request as missing"),
+        ({}, {"request_status": "Pending"}, "Salesforce shows the request as Pending"),
+    ],
+)  # fmt: skip
+def test_one_broken_rule_has_one_reason(
+    change: dict[str, Any], reads: dict[str, Any], words: str
+) -> None:
+    said = arm_refusals(replace(FACTS, **change), replace(LIVE, **reads), Policy(), NOW)
+    assert said == (words,)
+
+
+def test_after_the_approved_end_date_nothing_is_armed() -> None:
+    at_the_end = replace(FACTS, end_by=NOW)
+    outside = "the start or its latest time is outside what was approved"
+    assert arm_refusals(at_the_end, LIVE, Policy(), NOW) == (outside,)
+    later = NOW + timedelta(seconds=1)
+    past = "the approved end date has passed"
+    assert arm_refusals(at_the_end, LIVE, Policy(), later) == (past, outside)

@@ -19,9 +19,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def world(db: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(clock, monkeypatch)
+
+
+def make_world(clock: Clock, patch: pytest.MonkeyPatch) -> World:
+    """Make a world whose Pushboard lives on its clock and asks its Salesforce."""
+    patch.setattr(pipeline_clock, "wall", clock)
     made = World(clock)
     for module in (tick, control):
-        monkeypatch.setattr(module, "gateway_for", lambda _link: made.gateway)
+        patch.setattr(module, "gateway_for", lambda _link: made.gateway)
     made.sync()
     return made
 

@@ -1,0 +1,1 @@
+"""Safety rules taken away one by one: whatever is left must notice."""

@@ -28,7 +28,7 @@ def insert_rows(
         model: whose table; the database sets its key.
         names: the fields that ``rows`` bring, in their order. Each value is text, a number, a
             truth or None, as the column holds it; keys for foreign fields.
-        rows: one sequence of values for each row.
+        rows: one sequence of values for each row; days and instants may be among them.
         same: fields that have one value in all rows; any kind of value.
 
     Fields that are named in neither get their default.
@@ -48,8 +48,30 @@ def insert_rows(
     table = quote(model._meta.db_table)  # noqa: SLF001 - its public name
     into = f"{table} ({', '.join(quote(str(field.column)) for field in columns)})"
     write = _in_columns if connection.vendor == "postgresql" else _in_rows
+    given = columns[: len(names)]
     for start in range(0, len(rows), _AT_ONCE):
-        write(into, columns[: len(names)], rows[start : start + _AT_ONCE], constant)
+        write(into, given, _timed(given, rows[start : start + _AT_ONCE]), constant)
+
+
+def _timed(
+    fields: Sequence[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]
+) -> Sequence[Sequence[Any]]:
+    """Write days and instants as the database at hand keeps them; all else goes as it is."""
+    timed = {place: field for place, field in enumerate(fields)
+             if isinstance(field, models.DateField)}  # fmt: skip
+    if not timed:
+        return rows
+    kept: dict[Any, Any] = {}
+    made = []
+    for row in rows:
+        values = list(row)
+        for place, field in timed.items():
+            value = values[place]
+            if (place, value) not in kept:
+                kept[place, value] = field.get_db_prep_save(value, connection)
+            values[place] = kept[place, value]
+        made.append(values)
+    return made
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:

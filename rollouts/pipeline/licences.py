@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Max, Min
 
 from rollouts.models import Account, Connection, Licence, Org, Package
+from rollouts.models.rows import insert_rows
 from rollouts.pipeline import clock
 from rollouts.pipeline.subscribers import RETIRE_AT_LEAST, RETIRE_PERCENT
 from rollouts.salesforce.gateway import Gateway
@@ -72,6 +73,8 @@ def _store(link: Connection, rows: list[SfLicence], read_at: datetime, *, comple
             "sf_id", *_OF_A_LICENCE
         )
     }
+    there = set(Licence.objects.filter(connection=link).values_list("sf_id", flat=True))
+    new: dict[str, list[object]] = {}
     fresh, same = [], []
     for row in rows:
         values = [
@@ -81,8 +84,17 @@ def _store(link: Connection, rows: list[SfLicence], read_at: datetime, *, comple
         if known.get(row.id) == values:
             same.append(row.id)
             continue
+        if row.id not in there:
+            new[row.id] = [row.id, *values]
+            continue
         named = dict(zip(_OF_A_LICENCE, values, strict=True))
         fresh.append(Licence(connection=link, sf_id=row.id, read_at=read_at, **named))
+    insert_rows(
+        Licence,
+        ("sf_id", *(name.replace("account_id", "account") for name in _OF_A_LICENCE)),
+        list(new.values()),
+        same={"connection": link.pk, "read_at": read_at},
+    )
     Licence.objects.bulk_create(
         fresh,
         batch_size=_AT_ONCE,

@@ -54,6 +54,14 @@ SCENARIOS = (
         peers="package-manager 1.5 s, 5 calls",
     ),
     Scenario(
+        "licences",
+        "joining 20,000 licences of a License org, 100 ms per call",
+        ("--orgs", "21500", "--role", "lmo", *_SLOW),
+        # With the 14 of a first sync at most 36.
+        most_calls=22,
+        peers="in package-manager's 7.6 s and 32 calls",
+    ),
+    Scenario(
         "dispatch",
         "5,000 orgs in one batch: create, fill, read back, arm, read back, 0 ms",
         _FLEET,

@@ -19,14 +19,17 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402  (Django first)
 
+from rollouts.domain.connecting import OrgRole  # noqa: E402
 from rollouts.domain.lifecycle import AttemptState  # noqa: E402
 from rollouts.domain.permissions import Role  # noqa: E402
 from rollouts.domain.policy import Policy  # noqa: E402
 from rollouts.models import (  # noqa: E402
+    Account,
     Attempt,
     Batch,
     Connection,
     Installation,
+    Licence,
     Person,
     PushError,
     RoleGrant,
@@ -42,6 +45,7 @@ from rollouts.pipeline import (  # noqa: E402
     conduct,
     confirm,
     connections,
+    licences,
     plan,
     sync,
     tick,
@@ -108,6 +112,16 @@ def quiet_sync(measured: Measured) -> None:
         runs = sync.sync(link, gateway_for(link), full=None)
     assert not any(run.full for run in runs)
     measured.more["packages"] = len(runs)
+
+
+def licence_sync(measured: Measured) -> None:
+    link = linked()
+    Connection.objects.filter(pk=link.pk).update(role=OrgRole.LMO.value)
+    link.refresh_from_db()
+    with measured.here():
+        rows = licences.sync_licences(link, gateway_for(link))
+    assert rows == Licence.objects.count() >= 20_000
+    measured.more |= {"licences": rows, "accounts": Account.objects.count()}
 
 
 def _person(name: str, role: Role) -> Person:
@@ -262,6 +276,7 @@ WORK = {
     "sync": first_sync,
     "nightly": nightly_sync,
     "quiet": quiet_sync,
+    "licences": licence_sync,
     "dispatch": dispatch,
     "tracking": tracking,
 }

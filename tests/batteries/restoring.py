@@ -19,7 +19,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from rollouts.models import Batch
+from rollouts.models import Batch, Event
 from rollouts.pipeline import after_restore, arm, batches, control, holds, memory, tick
 from rollouts.pipeline.transitions import Refusal
 from rollouts.salesforce.errors import SalesforceError
@@ -73,6 +73,7 @@ class Round:
         self.server.dump(self.database, dump)
         self._go_on()
         before = evidence(self.world, self.wave)
+        lines = Event.objects.count()
         connection.close()
         self.server.restore(dump, self.database)
         self.wave.refresh_from_db()
@@ -81,7 +82,8 @@ class Round:
         known = set(Batch.objects.exclude(sf_id=None).values_list("sf_id", flat=True))
         made = {line.request for line in before.effects if line.request}
         self.lost = {one for one in made if one not in known}
-        self._is_noticed(len(before.effects), new_machine=new_machine)
+        forgotten = Event.objects.count() < lines and not new_machine
+        self._is_noticed(len(before.effects), must=forgotten or bool(self.lost))
         self._match()
         self._finish()
         self._judge(len(before.effects))
@@ -92,8 +94,10 @@ class Round:
         if self.chance.random() < _HALTED:
             with suppress(Refusal):
                 control.halt(self.wave.rollout, by=self.world.ann, now=self.world.clock())
+        # What is decided after the last look is in no note yet: the watcher comes by once more.
+        tick.watch_all()
 
-    def _is_noticed(self, seen: int, *, new_machine: bool) -> None:
+    def _is_noticed(self, seen: int, *, must: bool) -> None:
         """Without the note the hourly sweep notices, if Salesforce knows more than the dump."""
         for minutes in (2, 2, 65):
             tick.watch_all()
@@ -102,7 +106,7 @@ class Round:
                 break
             self.stage.clock.forward(minutes=minutes)
         if not memory.restored():
-            if self.lost or not new_machine:
+            if must:
                 self.trouble.append("the restore went unnoticed")
             return
         made = evidence(self.world, self.wave).effects[seen:]

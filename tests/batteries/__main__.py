@@ -53,7 +53,11 @@ BATTERIES = (
         "--kills 500 --stops 100 --redis 24 --postgres 24 --cuts 100 --longest 120 --write",
         None,
     ),
-    # The shipped lease, and the embedded database and broker.
+    Battery("model", "tests.batteries.dispatch", "--write", "--quick"),
+    Battery("policy", "tests.batteries.policy", "--write", "--rollouts 200"),
+    Battery("mutations", "tests.batteries.mutations", "--write", None),
+    Battery("faults", "tests.batteries.faults", "", None),
+    # On the embedded database and broker.
     Battery("kill", "tests.batteries.kill", "--kills 20", None),
     Battery("honesty", "tests.batteries.honesty", "", None),
 )

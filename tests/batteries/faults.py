@@ -29,7 +29,7 @@ from tests.salesforce.simulated import IN_PROCESS, TLS
 SMALL_PAGE = 25
 PARTS = {"in-process": IN_PROCESS, "tls": TLS}
 ENGINE = "engine"
-STORIES = "tests/stories/test_faults.py"
+STORIES = "tests/stories/test_faults.py::test_a_fault_of_a_call_costs_time_and_nothing_else"
 
 
 @dataclass

@@ -11,6 +11,10 @@ help: ## this list
 demo: ## everything on this machine, no Salesforce: PORT=8000 SPEED=120 ORGS=2000 RESET=1 LOOP=1
 	@$(BOOTSTRAP) demo manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SPEED),--speed $(SPEED)) $(if $(ORGS),--orgs $(ORGS)) $(if $(RESET),--reset) $(if $(LOOP),--loop)
 
+.PHONY: simulator
+simulator: ## the simulated Salesforce alone: ORGS=2000 SEED=7 SPEED=60 FAULTS=0.05 TLS=1 ROLE=devhub PORT=8081 LMO_PORT=8082
+	@$(BOOTSTRAP) demo -m rollouts.simulator --tell --data var/simulator-alone $(if $(ORGS),--orgs $(ORGS)) $(if $(SEED),--seed $(SEED)) $(if $(SPEED),--speed $(SPEED)) $(if $(FAULTS),--fault-rate $(FAULTS)) $(if $(TLS),--tls) $(if $(ROLE),--role $(ROLE)) $(if $(PORT),--port $(PORT)) $(if $(LMO_PORT),--lmo-port $(LMO_PORT)) $(ARGS)
+
 test: ## every check and test that needs no browser; some tests: ARGS="tests/domain -x"
 	@$(BOOTSTRAP) dev -m tests.gate $(ARGS)
 

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from ssl import SSLContext
 
+from .certificates import AUTHORITY, context
 from .clock import FastClock
 from .options import FAST, BulkPace, Options, Role, Unknowns
 from .server import CantListen, SimulatorServer
 from .simulator import Simulator
 from .store import WrongWorld
+from .world import OTHER_USERNAMES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(message)s")
     try:
         clock = FastClock.from_environment()
+        if given.speed is not None:
+            clock = replace(clock, factor=given.speed)
         simulator = Simulator(
             given.data if given.data == ":memory:" else Path(given.data),
             seed=given.seed,
@@ -33,25 +38,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Started by hand and not for the first time: go on from where the world stopped.
             simulator.set_clock(replace(clock, anchor_sim=simulator.now()))
         latency = given.latency_ms / 1_000
-        server = SimulatorServer(simulator, given.host, given.port, latency=latency)
-        beside = _license_org(simulator, given)
+        tls = context(_folder(given)) if given.tls else None
+        server = SimulatorServer(simulator, given.host, given.port, latency=latency, tls=tls)
+        beside = _license_org(simulator, given, tls)
     except (CantListen, WrongWorld, ValueError, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
-    sys.stdout.write(f"Simulated Salesforce at http://{given.host}:{server.port}/simulator/\n")
+    base = f"{server.scheme}://{given.host}"
+    sys.stdout.write(f"Simulated Salesforce at {base}:{server.port}/simulator/\n")
     for other in beside:
-        sys.stdout.write(f"Its License org at http://{given.host}:{other.port}/\n")
+        sys.stdout.write(f"Its License org at {base}:{other.port}/\n")
+    if given.tell:
+        sys.stdout.write(_credentials(given, simulator.options))
     sys.stdout.flush()
     server.serve_until_stopped(*beside)
     return 0
 
 
-def _license_org(simulator: Simulator, given: argparse.Namespace) -> list[SimulatorServer]:
+def _folder(given: argparse.Namespace) -> Path:
+    if given.data == ":memory:":
+        raise ValueError("TLS needs a data directory for its certificates; name one with --data.")
+    return Path(given.data)
+
+
+def _credentials(given: argparse.Namespace, options: Options) -> str:
+    """How to sign in by each flow; these open nothing but the simulator."""
+    lines = [
+        f"  client id      {options.client_id}",
+        f"  client secret  {options.client_secret}  (client credentials, web server)",
+        f"  user           {options.username}  (License org: {OTHER_USERNAMES['lmo']})",
+        "  JWT bearer     give your certificate with --jwt-key, or as switch jwt_public_key",
+        "  web server     /services/oauth2/authorize; callbacks on this machine are accepted",
+    ]
+    if given.tls:
+        lines.append(f"  trust          {_folder(given) / AUTHORITY}")
+    return "\n".join(lines) + "\n"
+
+
+def _license_org(
+    simulator: Simulator, given: argparse.Namespace, tls: SSLContext | None
+) -> list[SimulatorServer]:
     if given.lmo_port is None:
         return []
     role = simulator.face(Role.LMO).role
     latency = given.latency_ms / 1_000
-    return [SimulatorServer(simulator, given.host, given.lmo_port, latency=latency, role=role)]
+    port = given.lmo_port
+    return [SimulatorServer(simulator, given.host, port, latency=latency, role=role, tls=tls)]
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -66,6 +98,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--lmo-port", type=int, help="answer for the world's License org too, on this port"
     )
+    parser.add_argument("--tls", action="store_true", help="https, by an authority of its own")
+    parser.add_argument("--speed", type=float, help="simulated seconds per real second")
+    parser.add_argument("--tell", action="store_true", help="print how to sign in")
     parser.add_argument("--fast", action="store_true", help="pushes take seconds, not minutes")
     parser.add_argument("--failure-rate", type=float, default=known.failure_rate)
     parser.add_argument("--fault-rate", type=float, default=known.fault_rate)

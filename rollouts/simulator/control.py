@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from . import switches, usage, witness
 from .acts import ACTS, bad, catalog
-from .html import style_response
+from .html import html_response, style_response
 from .messages import Request, Response, json_response
 from .page import page
 from .refusals import Refusal, not_found, wrong_method
@@ -33,7 +34,7 @@ def answer(work: Work, request: Request) -> Response:
 def _get(work: Work, request: Request, name: str) -> Response:
     match name:
         case "":
-            return Response(200, {"Content-Type": "text/html;charset=UTF-8"}, page(work).encode())
+            return html_response(200, page(work))
         case "page.css":
             return style_response()
         case "clock":
@@ -57,11 +58,38 @@ def _get(work: Work, request: Request, name: str) -> Response:
 
 
 def _post(work: Work, request: Request, name: str) -> Response:
+    if not name:
+        return _from_page(work, request)
     act = ACTS.get(name)
     body = _body(request)
     if act is None:
         raise not_found("There is no such page of the simulator.")
     return json_response(200, act(work, body))
+
+
+def _from_page(work: Work, request: Request) -> Response:
+    """What a form of the page asks for. Only the page itself may ask: see the Origin header."""
+    if request.header("Origin") != request.base_url:
+        raise bad("This form can be sent from the simulator's own page only.")
+    fields = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+    act = fields.pop("act", "")
+    if act == "fault":
+        usual = {"nth": "1", "times": "1", "status": "500"}
+        numbers = {name: _number(fields.pop(name, one), name) for name, one in usual.items()}
+        seconds = _seconds(fields.pop("seconds", "0"))
+        ACTS["faults"](work, {**fields, **numbers, "seconds": seconds})
+    elif act == "switch":
+        ACTS["switches"](work, {fields.get("name", ""): fields.get("value", "")})
+    else:
+        raise bad("act must be fault or switch.")
+    return Response(303, {"Location": "/simulator/"})
+
+
+def _seconds(text: str) -> float:
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        raise bad("seconds must be a number.") from None
 
 
 def _switch(switch: switches.Switch) -> dict[str, object]:

@@ -45,7 +45,8 @@ def html_response(status: int, page: str) -> Response:
             "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none';"
             " frame-ancestors 'none'",
             "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
+            # Not stricter: a form would bear no Origin then.
+            "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
         },
         page.encode(),

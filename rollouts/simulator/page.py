@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from .faults import FaultKind
+from .html import document
 from .store import Work
+from .switches import switches
 from .times import iso
 from .usage import header
-
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:72rem;color-scheme:light dark}"
-    "table{border-collapse:collapse;margin:0 0 2rem}"
-    "th,td{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8886}"
-)
 
 
 def page(work: Work) -> str:
@@ -44,6 +41,14 @@ def page(work: Work) -> str:
             ),
         ),
         _table(
+            "Faults planned",
+            ("Call", "Fault", "Skips", "Times", "Contains", "How"),
+            work.db.execute(
+                "SELECT call, kind, skip, times, contains, body FROM fault WHERE times > 0"
+                " ORDER BY seq LIMIT 30"
+            ),
+        ),
+        _table(
             "Last effects",
             ("No.", "Simulated time", "What", "Request", "Org", "Detail"),
             work.db.execute(
@@ -53,14 +58,45 @@ def page(work: Work) -> str:
             moments=(1,),
         ),
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>Simulated Salesforce</title><style>{_STYLE}</style></head><body>"
+    return document(
+        "Simulated Salesforce",
         "<h1>Simulated Salesforce</h1>"
-        "<p>This is not Salesforce. Orgs, packages and pushes here are invented.</p>"
+        '<p class="note">This is not Salesforce. Orgs, packages and pushes here are invented.</p>'
         f"<p>Simulated time {iso(work.now)}, seed {work.seed}, {escape(header(work))}</p>"
-        f"{''.join(tables)}</body></html>"
+        f"{''.join(tables)}{_fault_form()}{_switch_form(work)}",
     )
+
+
+def _fault_form() -> str:
+    kinds = "".join(f"<option>{kind}</option>" for kind in FaultKind)
+    return (
+        '<h2>Plan a fault</h2><form method="post" action="/simulator/">'
+        '<input type="hidden" name="act" value="fault"><p>'
+        f'<label>Fault <select name="fault">{kinds}</select></label>'
+        '<label>Call <input name="match" value="*"></label>'
+        '<label>Beginning with match <input type="number" name="nth" value="1" min="1"></label>'
+        '<label>Times <input type="number" name="times" value="1" min="1"></label>'
+        '<label>Seconds <input type="number" name="seconds" value="0" min="0" step="any"></label>'
+        '<label>Status <input type="number" name="status" value="500" min="400" max="599"></label>'
+        "<button>Plan</button></p></form>"
+    )
+
+
+def _switch_form(work: Work) -> str:
+    known = switches(work.options)
+    names = "".join(f"<option>{switch.name}</option>" for switch in known)
+    rows = [(one.name, one.shown, _text(one.usual), one.says) for one in known]
+    return (
+        '<h2>Turn a switch</h2><form method="post" action="/simulator/">'
+        '<input type="hidden" name="act" value="switch"><p>'
+        f'<label>Switch <select name="name">{names}</select></label>'
+        '<label>Value <input name="value"></label><button>Turn</button></p></form>'
+        + _table("Switches", ("Switch", "Value", "Usual", "Means"), rows)
+    )
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value or "")
 
 
 def _table(
@@ -75,7 +111,10 @@ def _table(
     ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    return f"<h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return (
+        f'<h2>{title}</h2><div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _cell(value: object, moment: bool) -> str:  # noqa: FBT001 - of two cells, one is a time

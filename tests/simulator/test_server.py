@@ -45,7 +45,7 @@ class Program:
             text=True,
         )
         assert self.process.stdout is not None
-        said = re.search(r"http://\S+:\d+", self.process.stdout.readline())
+        said = re.search(r"https?://\S+:\d+", self.process.stdout.readline())
         assert said is not None
         self.url = said[0]
         self.session = requests.Session()

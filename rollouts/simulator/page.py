@@ -96,7 +96,9 @@ def _switch_form(work: Work) -> str:
 
 
 def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value or "")
+    if value is None or value == ():
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _table(

@@ -126,7 +126,6 @@ class Options:
     cursor_seconds: int = 172_800  # simulated seconds that a query locator is good
     query_timeout_rows: int | None = None  # more subscribers at once: QUERY_TIMEOUT
     extra_rows: bool = False  # bug W-6129024: subscribers nobody asked for
-    releases: bool = False  # plan the three releases of each year as maintenance
     daily_calls: int = 1_000_000  # calls per 24 simulated hours
     daily_bulk_batches: int = 15_000  # of both Bulk APIs together
     failure_rate: float = 0.02  # share of orgs in which a healthy version fails

@@ -56,7 +56,7 @@ BATTERIES = (
     Battery("model", "tests.batteries.dispatch", "--write", "--quick"),
     Battery("policy", "tests.batteries.policy", "--write", "--rollouts 200"),
     Battery("mutations", "tests.batteries.mutations", "--write", None),
-    Battery("faults", "tests.batteries.faults", "", None),
+    Battery("faults", "tests.batteries.faults", "--write", None),
     # On the embedded database and broker.
     Battery("kill", "tests.batteries.kill", "--kills 20", None),
     Battery("honesty", "tests.batteries.honesty", "", None),

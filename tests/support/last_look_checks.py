@@ -258,6 +258,7 @@ CHECKS: dict[str, Check] = {
     for check in (
         commits, gathers_exactly_these_facts, takes_an_unread_budget_for_just_enough,
         counts_the_first_arming_of_its_own_list_only, takes_the_earliest_end_of_the_approvals,
+        names_the_orgs_that_are_live_elsewhere,
         does_not_mind_attempts_that_have_ended, says_it_again, says_it_until_the_fuse_is_short,
         leaves_a_lost_batch_alone, leaves_a_recalled_batch_alone, says_nothing_when_too_old,
         says_nothing_without_an_id, bears_a_call_without_an_answer, reads_it_back,

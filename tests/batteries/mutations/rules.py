@@ -36,6 +36,7 @@ def asked_too(world: World) -> list[str]:
     return [
         *_created_twice(world), *_unwritten(world), *_armed_while_held(), *_armed_without_fuse(),
         *_not_one_by_one(), *_retried_what_stays(), *_started_after_a_stop(world),
+        *_broken_chain(),
     ]  # fmt: skip
 
 

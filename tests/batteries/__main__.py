@@ -42,9 +42,6 @@ BATTERIES = (
         "--quantity 20000 --write",
         "--quantity 200",
     ),
-    Battery("model", "tests.batteries.dispatch", "--write", "--quick"),
-    Battery("policy", "tests.batteries.policy", "--write", "--rollouts 300"),
-    Battery("mutations", "tests.batteries.mutations", "--write", None),
     Battery("storms", "tests.batteries.storms", "--quantity 1000 --write", "--quantity 10"),
     Battery("restores", "tests.batteries.restores", "--quantity 20 --write", "--quantity 2"),
     Battery(

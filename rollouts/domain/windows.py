@@ -21,12 +21,13 @@ DAY, WEEK = 24 * 60, 7 * 24 * 60
 
 _NAME = "(?:" + "|".join(WEEKDAYS) + ")"
 _TIME = r"\d{1,2}:\d{2}"
+_TO = r" *[-\u2013] *"
 _ACROSS = re.compile(
-    rf"(?P<first>{_NAME}) +(?P<opens>{_TIME}) *[-\u2013] *(?P<last>{_NAME}) +(?P<closes>{_TIME})",
+    rf"(?P<first>{_NAME}) +(?P<opens>{_TIME}){_TO}(?P<last>{_NAME}) +(?P<closes>{_TIME})",
     re.IGNORECASE,
 )
 _REPEATED = re.compile(
-    rf"(?P<days>daily|{_NAME}(?: *- *{_NAME})?) +(?P<opens>{_TIME}) *[-\u2013] *(?P<closes>{_TIME})",
+    rf"(?P<days>daily|{_NAME}(?: *- *{_NAME})?) +(?P<opens>{_TIME}){_TO}(?P<closes>{_TIME})",
     re.IGNORECASE,
 )
 

@@ -11,7 +11,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from rollouts.domain.connecting import AuthKind
 from rollouts.domain.policy import LARGEST_BATCH, USUAL_BATCH
 from rollouts.models import PackageVersion
-from rollouts.pipeline.plan import AudienceChoice, parse_ids
+from rollouts.pipeline.audiences import AudienceChoice, parse_ids
 
 REASON_LIMIT = 2000
 IDS_SHOWN = 5

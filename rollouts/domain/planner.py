@@ -44,7 +44,12 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One org that has the package, as the planner sees it. Ids have 18 characters."""
+    """One org that has the package, as the planner sees it. Ids have 18 characters.
+
+    What is not known stays empty: no customer (the id of its account), no edition, no region (that
+    of its time zone; the instance then stands in), size 0 (its seats). ``failures`` counts its
+    failed pushes of this package so far.
+    """
 
     org: str
     number: Number
@@ -57,6 +62,17 @@ class Candidate:
     excluded: str = ""
     elsewhere: str = ""
     chosen: bool = True
+    customer: str = ""
+    tags: frozenset[str] = frozenset()
+    ring: str = ""
+    volunteer: bool = False
+    never_first: bool = False
+    region: str = ""
+    edition: str = ""
+    size: int = 0
+    expired: bool = False
+    trial: bool = False
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

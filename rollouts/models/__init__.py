@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollouts.models.audience import CustomerWord
 from rollouts.models.catalog import Package, PackageVersion
 from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
@@ -33,6 +34,7 @@ __all__ = [
     "Batch",
     "ChainHead",
     "Connection",
+    "CustomerWord",
     "Deployment",
     "Event",
     "Exclusion",

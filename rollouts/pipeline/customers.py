@@ -1,0 +1,200 @@
+"""Whose is an org? A person's word, else a sandbox's parent, else the licence's account.
+
+Salesforce's subscriber table knows no customers; the License Management App does, by licence. An
+org of which nobody knows whose it is has no customer, and is then treated by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from django.db.models import F, QuerySet
+
+from rollouts.domain.permissions import Permission
+from rollouts.models import Account, CustomerWord, Licence, Org, Person
+from rollouts.pipeline.transitions import Refusal, demand, record, writing
+
+V = TypeVar("V")
+# So many values go into one query; for more orgs than `_WHOLE` the whole table is read instead.
+_AT_ONCE = 900
+_WHOLE = 9_000
+
+
+class By(StrEnum):
+    """How it is known whose an org is."""
+
+    PERSON = "person"
+    PARENT = "parent"
+    LICENCE = "licence"
+
+
+BY_WORDS = {
+    By.PERSON: "a person said so",
+    By.PARENT: "through the org it is a sandbox of",
+    By.LICENCE: "by its licence",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """An org's customer, by the account's row, and how that is known."""
+
+    account: int
+    by: By
+
+
+def customers_of(orgs: Iterable[int]) -> dict[int, Account]:
+    """Return the customer of each org, by the orgs' rows; an org without one is not in it."""
+    owned = owners(orgs)
+    accounts = _accounts({one.account for one in owned.values()})
+    return {org: accounts[one.account] for org, one in owned.items()}
+
+
+def owners(orgs: Iterable[int]) -> dict[int, Owned]:
+    """Return whose each org is and how that is known: few queries, however many orgs."""
+    wanted = set(orgs)
+    rows = _orgs(wanted)
+    return owners_of({pk: (key, parent) for pk, key, parent in rows})
+
+
+def owners_of(orgs: Mapping[int, tuple[str, str]]) -> dict[int, Owned]:
+    """Return the same for orgs whose rows are known already.
+
+    Args:
+        orgs: by row, the 18-character ids of the org and of the org it is a sandbox of, or "".
+    """
+    parents = {parent for _, parent in orgs.values() if parent}
+    known = {key: pk for pk, (key, _) in orgs.items()}
+    for pk, key in _by_key(parents - set(known)):
+        known[key] = pk
+    words = _words(set(orgs) | {known[key] for key in parents if key in known})
+    licences = _licences({key for key, _ in orgs.values()} | parents)
+
+    def own(pk: int | None, key: str) -> Owned | None:
+        said = words.get(pk) if pk is not None else None
+        if said is not None:
+            return Owned(said, By.PERSON)
+        account = licences.get(key)
+        return Owned(account, By.LICENCE) if account is not None else None
+
+    found: dict[int, Owned] = {}
+    for pk, (key, parent) in orgs.items():
+        said = words.get(pk)
+        if said is not None:
+            found[pk] = Owned(said, By.PERSON)
+            continue
+        over = own(known.get(parent), parent) if parent else None
+        mine = Owned(over.account, By.PARENT) if over else own(pk, key)
+        if mine is not None:
+            found[pk] = mine
+    return found
+
+
+def orgs_of(account: Account) -> list[int]:
+    """Return the rows of all orgs of a customer: by word, by licence, and their sandboxes."""
+    licensed = Licence.objects.filter(account=account).values("org_key")
+    said = CustomerWord.objects.filter(account=account).values("org")
+    heads = set(Org.objects.filter(key__in=licensed).values_list("pk", flat=True))
+    heads |= set(Org.objects.filter(pk__in=said).values_list("pk", flat=True))
+    keys = {key for _, key, _ in _orgs(heads)}
+    under = {
+        pk
+        for part in _parts(keys)
+        for pk in Org.objects.filter(parent_key__in=part).values_list("pk", flat=True)
+    }
+    mine = owners(heads | under)
+    return sorted(org for org, one in mine.items() if one.account == account.pk)
+
+
+@writing()
+def set_customer(
+    org: Org, account: Account | None, *, by: Person, reason: str, now: datetime
+) -> CustomerWord:
+    """Say whose org this is, or with None that the licence shall tell; the older word is kept.
+
+    Raises Forbidden, or Refusal without a reason or when it would change nothing.
+    """
+    demand(by, Permission.PLAN, now)
+    if not reason.strip():
+        raise Refusal("Say how you know whose org it is; it stays in the history.")
+    last = CustomerWord.objects.filter(org=org).order_by("-pk").first()
+    if (last.account_id if last else None) == (account.pk if account else None):
+        raise Refusal(
+            f"It is noted already that this org is {account}'s."
+            if account
+            else "Nobody has said whose org it is, so the licence tells already."
+        )
+    before = customers_of([org.pk]).get(org.pk)
+    word = CustomerWord.objects.create(
+        org=org, account=account, reason=reason.strip()[:400], by=by, at=now
+    )
+    after = customers_of([org.pk]).get(org.pk)
+    record(
+        "set_customer",
+        f"org {org.key}",
+        now=now,
+        by=by,
+        before=_named(before),
+        after=_named(after),
+        reason=word.reason,
+        detail={"account": account.sf_id if account else ""},
+    )
+    return word
+
+
+def _named(account: Account | None) -> str:
+    return account.name[:20] if account else "no customer"
+
+
+def _orgs(wanted: Collection[int]) -> list[tuple[int, str, str]]:
+    rows = Org.objects.values_list("pk", "key", "parent_key")
+    if len(wanted) > _WHOLE:
+        return [row for row in rows if row[0] in wanted]
+    return [row for part in _parts(wanted) for row in rows.filter(pk__in=part)]
+
+
+def _by_key(keys: Collection[str]) -> list[tuple[int, str]]:
+    rows = Org.objects.values_list("pk", "key")
+    if len(keys) > _WHOLE:
+        return [row for row in rows if row[1] in keys]
+    return [row for part in _parts(keys) for row in rows.filter(key__in=part)]
+
+
+def _words(orgs: Collection[int]) -> dict[int, int]:
+    """Return the account that people have named for these orgs, newest word last."""
+    # People name few customers by hand: the whole table is small beside that of the orgs.
+    rows = CustomerWord.objects.order_by("pk").values_list("org_id", "account_id")
+    said = {org: account for org, account in rows if org in orgs}
+    return {org: account for org, account in said.items() if account is not None}
+
+
+def _licences(keys: Collection[str]) -> dict[str, int]:
+    """Return the account by org id. The newest licence that is still listed speaks last."""
+    rows: QuerySet[Licence, tuple[str, int | None]] = (
+        Licence.objects.exclude(account=None)
+        .order_by(F("gone_at").asc(nulls_last=True), "modified", "pk")
+        .values_list("org_key", "account_id")
+    )
+    whole = len(keys) > _WHOLE
+    parts = [rows] if whole else [rows.filter(org_key__in=part) for part in _parts(keys)]
+    return {
+        key: account
+        for part in parts
+        for key, account in part
+        if account is not None and (not whole or key in keys)
+    }
+
+
+def _accounts(wanted: Collection[int]) -> dict[int, Account]:
+    if len(wanted) > _WHOLE:
+        return {row.pk: row for row in Account.objects.all() if row.pk in wanted}
+    return {row.pk: row for part in _parts(wanted) for row in Account.objects.filter(pk__in=part)}
+
+
+def _parts(values: Collection[V]) -> Iterable[list[V]]:
+    listed = list(values)
+    return (listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE))

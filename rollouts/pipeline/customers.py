@@ -69,8 +69,7 @@ def owners_of(orgs: Mapping[int, tuple[str, str]]) -> dict[int, Owned]:
     """
     parents = {parent for _, parent in orgs.values() if parent}
     known = {key: pk for pk, (key, _) in orgs.items()}
-    for pk, key in _by_key(parents - set(known)):
-        known[key] = pk
+    known |= {key: pk for pk, key in _by_key(parents - set(known))}
     words = _words(set(orgs) | {known[key] for key in parents if key in known})
     licences = _licences({key for key, _ in orgs.values()} | parents)
 
@@ -168,7 +167,7 @@ def _words(orgs: Collection[int]) -> dict[int, int]:
     """Return the account that people have named for these orgs, newest word last."""
     # People name few customers by hand: the whole table is small beside that of the orgs.
     rows = CustomerWord.objects.order_by("pk").values_list("org_id", "account_id")
-    said = {org: account for org, account in rows if org in orgs}
+    said: dict[int, int | None] = {org: account for org, account in rows if org in orgs}
     return {org: account for org, account in said.items() if account is not None}
 
 

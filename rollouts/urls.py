@@ -10,9 +10,14 @@ from rollouts.views import (
     connecting,
     connections,
     control,
+    drafts,
+    drafts_audience,
+    drafts_review,
+    drafts_schedule,
+    drafts_version,
+    drafts_waves,
     home,
     orgs,
-    planning,
     reasons,
     rollouts,
     signing,
@@ -24,6 +29,7 @@ from rollouts.views import (
 ROLLOUT = "rollouts/<slug:slug>/"
 WAVE = ROLLOUT + "waves/<int:number>/"
 LINK = "connections/<int:pk>/"
+DRAFT = "rollouts/drafts/<int:pk>/"
 BATCH = ROLLOUT + "batches/<int:pk>/"
 
 urlpatterns = [
@@ -34,9 +40,15 @@ urlpatterns = [
     path("orgs/<str:key>/", orgs.org, name="org"),
     path("orgs/<str:key>/refresh/", orgs.refresh_org, name="org-refresh"),
     path("rollouts/", rollouts.rollouts, name="rollouts"),
-    path("rollouts/new/", planning.version, name="rollout-new"),
-    path("rollouts/new/audience/", planning.audience, name="rollout-new-audience"),
-    path("rollouts/new/waves/", planning.waves, name="rollout-new-waves"),
+    path("rollouts/new/", drafts_version.new, name="rollout-new"),
+    path("rollouts/drafts/", drafts.drafts_list, name="drafts"),
+    path(DRAFT, drafts.draft, name="draft"),
+    path(DRAFT + "version/", drafts_version.version, name="draft-version"),
+    path(DRAFT + "audience/", drafts_audience.audience, name="draft-audience"),
+    path(DRAFT + "waves/", drafts_waves.waves, name="draft-waves"),
+    path(DRAFT + "schedule/", drafts_schedule.schedule, name="draft-schedule"),
+    path(DRAFT + "review/", drafts_review.review, name="draft-review"),
+    path(DRAFT + "drop/", drafts.drop, name="draft-drop"),
     path(ROLLOUT, rollouts.rollout, name="rollout"),
     path(ROLLOUT + "left-out/", rollouts.left_out, name="rollout-left-out"),
     path(ROLLOUT + "pause/", control.pause, name="rollout-pause"),

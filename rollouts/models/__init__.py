@@ -6,6 +6,7 @@ from rollouts.models.audience import CustomerWord
 from rollouts.models.catalog import Package, PackageVersion
 from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
+from rollouts.models.draft import Draft
 from rollouts.models.event import SYSTEM, ChainHead, Event
 from rollouts.models.licences import Account, Licence
 from rollouts.models.orgs import (
@@ -36,6 +37,7 @@ __all__ = [
     "Connection",
     "CustomerWord",
     "Deployment",
+    "Draft",
     "Event",
     "Exclusion",
     "FrozenList",

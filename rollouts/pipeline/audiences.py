@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from rollouts.domain import ids
 from rollouts.domain.lifecycle import ROLLOUT_ENDS, TargetState
@@ -34,6 +36,17 @@ class AudienceChoice:
             "org_ids": list(self.org_ids),
             "largest_batch": self.largest_batch,
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> AudienceChoice:
+        """Read what `as_json` wrote; what is not in it was not chosen."""
+        return cls(
+            types=frozenset(stored.get("types", ())),
+            from_versions=tuple(stored.get("from_versions", ())),
+            instance_prefix=stored.get("instance_prefix", ""),
+            org_ids=tuple(stored.get("org_ids", ())),
+            largest_batch=stored.get("largest_batch", USUAL_BATCH),
+        )
 
 
 def parse_ids(text: str) -> tuple[list[str], list[tuple[int, str, str]]]:

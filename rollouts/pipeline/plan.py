@@ -26,6 +26,7 @@ from rollouts.pipeline.transitions import Refusal, demand, move_rollout, record,
 
 __all__ = [
     "AudienceChoice",
+    "PlannedWave",
     "Proposal",
     "create_rollout",
     "parse_ids",
@@ -36,13 +37,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A cut that nobody has agreed to yet."""
+    """A cut that nobody has agreed to yet; customers and seats are those of the orgs in it."""
 
     kind: Jump
     policy: Policy
     waves: tuple[PlannedWave, ...]
     left_out: dict[str, Because]
     counts: dict[Because, int] = field(default_factory=dict)
+    customers: int = 0
+    seats: int = 0
 
     @property
     def eligible(self) -> int:
@@ -80,7 +83,16 @@ def propose(
     kind = largest_jump(in_reach, version.number)
     policy = raised(policy_for(kind), choice.largest_batch)
     cut = plan_waves(people, version.number, policy, seed=version.sf_id)
-    return Proposal(kind, policy, cut.waves, cut.left_out, dict(Counter(cut.left_out.values())))
+    inside = [person for person in people if person.org not in cut.left_out]
+    return Proposal(
+        kind,
+        policy,
+        cut.waves,
+        cut.left_out,
+        dict(Counter(cut.left_out.values())),
+        customers=len({person.customer for person in inside if person.customer}),
+        seats=sum(person.size for person in inside),
+    )
 
 
 def _refuse_bad_choice(version: PackageVersion, proposal: Proposal) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rollouts.domain.lifecycle import RolloutState
 from rollouts.domain.permissions import Permission
-from rollouts.models import PackageVersion, Person, Rollout
+from rollouts.models import Batch, PackageVersion, Person, Rollout
 from rollouts.pipeline import control, plan
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, record, writing
 
@@ -30,11 +30,24 @@ def take_over(
     by: Person,
     now: datetime,
 ) -> tuple[Rollout, control.Stopped]:
-    """Plan a rollout that also takes what ``older`` has left, and abort that one.
+    """Plan a rollout that also takes what ``older`` has left, abort that one and send its recalls.
 
-    Both are one transaction; the recalls are sent after it. The older one is aborted only when
-    nothing of it can still start, and until then nothing of the newer one does.
+    The older one is aborted only when nothing of it can still start, and until then nothing of
+    the newer one does.
     """
+    made, batches = take_over_now(version, choice, older, by=by, now=now)
+    return made, control.send_cancels(batches, older)
+
+
+def take_over_now(
+    version: PackageVersion,
+    choice: plan.AudienceChoice,
+    older: Rollout,
+    *,
+    by: Person,
+    now: datetime,
+) -> tuple[Rollout, list[Batch]]:
+    """Do it in the database, in one transaction; returns the batches to be cancelled after it."""
     demand(by, Permission.PLAN, now)
     demand(by, Permission.ABORT, now)
     with writing():
@@ -55,4 +68,4 @@ def take_over(
             rollout=made,
             reason=f"takes over what {held.slug} has left; that one is being aborted",
         )
-    return made, control.send_cancels(batches, held)
+    return made, batches

@@ -12,7 +12,7 @@ from tests.browser.visitor import Visitor
 
 
 def plan(planner: Visitor, version: str, orgs: Iterable[Subscriber]) -> str:
-    """Plan a rollout for exactly these orgs through the three steps; returns its slug.
+    """Plan a rollout for exactly these orgs through the five steps; returns its slug.
 
     ``version`` is a label as the page shows it, such as "Harbor 4.4.0".
     """
@@ -40,10 +40,12 @@ def choose_orgs(planner: Visitor, orgs: Iterable[Subscriber]) -> None:
 
 
 def create(planner: Visitor) -> str:
-    """Step 3: take the waves as the policy cut them."""
+    """Steps 3 to 5: take the waves and the schedule as the policy proposes them."""
     page = planner.page
+    page.get_by_role("button", name="Continue to schedule").click()
+    page.get_by_role("button", name="Continue to review").click()
     page.get_by_role("button", name="Create the rollout").click()
-    page.wait_for_url(re.compile(r"/rollouts/(?!new)[^/]+/$"))
+    page.wait_for_url(re.compile(r"/rollouts/(?!new|drafts)[^/]+/$"))
     return planner.path.strip("/").rpartition("/")[2]
 
 

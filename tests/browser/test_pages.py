@@ -57,6 +57,12 @@ def test_the_steps_of_a_new_rollout_are_sound(come: Come) -> None:
     expect(pia.page.get_by_role("table", name="Proposed waves")).to_be_visible()
     assert faults(pia.page) == []
 
+    for onward, heading in (("schedule", "When, and what holds it"), ("review", "Review Harbor")):
+        pia.page.get_by_role("button", name=f"Continue to {onward}").click()
+        expect(pia.page.get_by_role("heading", name=heading)).to_be_visible()
+        assert faults(pia.page) == []
+    assert faults(pia.open("/rollouts/drafts/")) == []
+
 
 def test_the_sign_in_page_is_sound_too(browser: Browser, demo: Demo) -> None:
     stranger = Visitor(browser.new_context(), demo.address, "nobody")

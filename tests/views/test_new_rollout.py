@@ -1,17 +1,28 @@
-"""Three small steps from a version to waves; a mistake is answered with how to mend it."""
+"""Five small steps from a version to a rollout; a mistake is answered with how to mend it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.test import Client
 
-from rollouts.models import Rollout
+from rollouts.models import Draft, Rollout
 from tests.views.conftest import Browser
 from tests.views.world import World, key_of
 
 
-def choose(pia: Client, world: World, label: str = "4.3.0") -> None:
-    """Take the first step."""
-    pia.post("/rollouts/new/", {"version": world.versions[label].sf_id})
+def choose(pia: Client, world: World, label: str = "4.3.0") -> str:
+    """Take the first step; returns where the draft is."""
+    answer = pia.post("/rollouts/new/", {"version": world.versions[label].sf_id})
+    assert answer.status_code == 303
+    return answer["Location"].removesuffix("audience/")
+
+
+def send(pia: Client, page: str, **fields: str) -> Any:
+    """Send a step's form as it stands, with these fields filled in."""
+    draft = Draft.objects.get(pk=page.split("/")[3])
+    form: dict[str, Any] = {"rev": draft.rev} | fields
+    return pia.post(page, form)
 
 
 def test_versions_that_cannot_be_pushed_say_why(sign_in: Browser) -> None:
@@ -43,9 +54,9 @@ def test_the_audience_counts_everybody_and_names_those_left_out(
     world: World, sign_in: Browser
 ) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
+    draft = choose(pia, world)
 
-    page = pia.get("/rollouts/new/audience/").content.decode()
+    page = pia.get(f"{draft}audience/").content.decode()
 
     assert "<b>60</b><span>orgs have Harbor" in page
     assert "the customer blocks pushes" in page
@@ -53,19 +64,16 @@ def test_the_audience_counts_everybody_and_names_those_left_out(
     assert "<b>= 58</b><span>orgs get it" in page
 
 
-def test_the_second_step_begins_with_the_first(sign_in: Browser) -> None:
-    answer = sign_in("pia").get("/rollouts/new/audience/")
-
-    assert answer.status_code == 302
-    assert answer["Location"] == "/rollouts/new/"
+def test_a_draft_that_was_never_begun_is_not_found(sign_in: Browser) -> None:
+    assert sign_in("pia").get("/rollouts/drafts/77/audience/").status_code == 404
 
 
 def test_narrowing_is_kept_when_the_step_is_left(world: World, sign_in: Browser) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
-    pia.post("/rollouts/new/audience/", {"types": "sandbox", "instance_prefix": "ap"})
+    draft = choose(pia, world)
+    send(pia, f"{draft}audience/", types="sandbox", instance_prefix="ap")
 
-    page = pia.get("/rollouts/new/audience/").content.decode()
+    page = pia.get(f"{draft}audience/").content.decode()
 
     assert 'value="sandbox" id="id_types_1" checked' in page or "checked" in page
     assert 'value="ap"' in page
@@ -74,10 +82,10 @@ def test_narrowing_is_kept_when_the_step_is_left(world: World, sign_in: Browser)
 
 def test_each_bad_line_of_pasted_ids_is_named_and_mendable(world: World, sign_in: Browser) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
+    draft = choose(pia, world)
     pasted = f"{key_of(3)}\n00D5g000000000\n{key_of(4)[:17]}x\n{key_of(3)}"
 
-    answer = pia.post("/rollouts/new/audience/", {"org_ids": pasted})
+    answer = send(pia, f"{draft}audience/", org_ids=pasted)
     page = answer.content.decode()
 
     assert answer.status_code == 422
@@ -91,9 +99,9 @@ def test_each_bad_line_of_pasted_ids_is_named_and_mendable(world: World, sign_in
 
 def test_an_audience_without_orgs_goes_no_further(world: World, sign_in: Browser) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
+    draft = choose(pia, world)
 
-    answer = pia.post("/rollouts/new/audience/", {"instance_prefix": "ZZ", "next": "1"})
+    answer = send(pia, f"{draft}audience/", instance_prefix="ZZ", next="1")
 
     assert answer.status_code == 422
     assert "No org is left in this audience." in answer.content.decode()
@@ -101,24 +109,24 @@ def test_an_audience_without_orgs_goes_no_further(world: World, sign_in: Browser
 
 def test_the_waves_show_size_approvals_and_bake(world: World, sign_in: Browser) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
+    draft = choose(pia, world)
 
-    page = pia.get("/rollouts/new/waves/").content.decode()
+    page = pia.get(f"{draft}waves/").content.decode()
 
     assert "1 Own orgs" in page
     assert "2 Sandboxes" in page
     assert "3 Canary" in page
     assert "7 d" in page
-    assert "Create the rollout, 58 orgs" in page
+    assert "Create the rollout, 58 orgs" in pia.get(f"{draft}review/").content.decode()
 
 
 def test_the_last_button_stores_a_rollout_and_starts_nothing(
     world: World, sign_in: Browser
 ) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
+    draft = choose(pia, world)
 
-    answer = pia.post("/rollouts/new/waves/")
+    answer = send(pia, f"{draft}review/")
 
     made = Rollout.objects.get()
     assert answer["Location"] == f"/rollouts/{made.slug}/"
@@ -129,12 +137,13 @@ def test_the_last_button_stores_a_rollout_and_starts_nothing(
 
 def test_pressing_the_last_button_twice_makes_one_rollout(world: World, sign_in: Browser) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
-    pia.post("/rollouts/new/waves/")
+    draft = choose(pia, world)
+    send(pia, f"{draft}review/")
 
-    again = pia.post("/rollouts/new/waves/")
+    again = send(pia, f"{draft}review/")
 
-    assert again.status_code == 302
+    assert again.status_code == 303
+    assert again["Location"] == f"/rollouts/{Rollout.objects.get().slug}/"
     assert Rollout.objects.count() == 1
 
 
@@ -142,10 +151,10 @@ def test_orgs_taken_by_another_rollout_meanwhile_are_refused_with_the_reason(
     world: World, sign_in: Browser
 ) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
+    draft = choose(pia, world)
     world.rollout()
 
-    answer = pia.post("/rollouts/new/waves/")
+    answer = send(pia, f"{draft}review/")
 
     assert answer.status_code == 422
     assert "No org is left in this audience." in answer.content.decode()
@@ -160,16 +169,16 @@ def test_a_raised_cap_is_shown_with_its_calls_and_its_reach_and_is_stored(
     world: World, sign_in: Browser
 ) -> None:
     pia = sign_in("pia")
-    choose(pia, world)
-    page = pia.get("/rollouts/new/audience/").content.decode()
+    draft = choose(pia, world)
+    page = pia.get(f"{draft}audience/").content.decode()
     assert "can&#x27;t be recalled: a stop can come too late for a whole batch." in page
-    bad = pia.post("/rollouts/new/audience/", {"largest_batch": "10001", "next": "1"})
+    bad = send(pia, f"{draft}audience/", largest_batch="10001", next="1")
     assert bad.status_code == 422
-    pia.post("/rollouts/new/audience/", {"largest_batch": "1000", "next": "1"})
+    send(pia, f"{draft}audience/", largest_batch="1000", next="1")
 
-    page = pia.get("/rollouts/new/waves/").content.decode()
+    page = pia.get(f"{draft}waves/").content.decode()
     assert "API calls; following comes on top" in page
     assert "can come too late for at most" in page
 
-    pia.post("/rollouts/new/waves/")
+    send(pia, f"{draft}review/")
     assert Rollout.objects.get().policy.batch_ramp[-1] == 1_000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 BEGINS, ENDS = 9, 17
@@ -38,8 +39,8 @@ _ANYWHERE: tuple[tzinfo, ...] = tuple(timezone(timedelta(hours=hours)) for hours
 
 
 def region(instance: str) -> str:
-    """Return the letters that an instance's name begins with: ``DEU8S`` is in ``DEU``."""
-    return instance.upper().rstrip("S0123456789")
+    """Return the letters that an instance's name begins with: ``AUS5S`` is in ``AUS``."""
+    return "".join(takewhile(str.isalpha, instance.upper()))
 
 
 def zones_of(regions: Iterable[str]) -> tuple[tzinfo, ...]:

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from rollouts.models.audience import CustomerWord
+from rollouts.models.calendar import (
+    FiscalYear,
+    FreezeOverride,
+    FreezeRow,
+    Maintenance,
+    MaintenanceSource,
+    TrustRead,
+    WindowRule,
+    WindowScope,
+    ZoneWord,
+)
 from rollouts.models.catalog import Package, PackageVersion
 from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
@@ -40,6 +51,9 @@ __all__ = [
     "Draft",
     "Event",
     "Exclusion",
+    "FiscalYear",
+    "FreezeOverride",
+    "FreezeRow",
     "FrozenList",
     "FrozenOrg",
     "Heartbeat",
@@ -48,6 +62,8 @@ __all__ = [
     "Installation",
     "Lease",
     "Licence",
+    "Maintenance",
+    "MaintenanceSource",
     "Org",
     "Package",
     "PackageVersion",
@@ -63,6 +79,10 @@ __all__ = [
     "SyncLeave",
     "SyncRun",
     "Target",
+    "TrustRead",
     "VersionChange",
     "Wave",
+    "WindowRule",
+    "WindowScope",
+    "ZoneWord",
 ]

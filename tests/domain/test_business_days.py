@@ -8,7 +8,17 @@ from rollouts.domain.business_days import business_day_over, region, zones_of
 from rollouts.domain.capacity import orgs_a_day
 
 
-@pytest.mark.parametrize(("instance", "letters"), [("USA242", "USA"), ("DEU8S", "DEU"), ("", "")])
+@pytest.mark.parametrize(
+    ("instance", "letters"),
+    [
+        ("USA242", "USA"),
+        ("DEU8S", "DEU"),
+        ("AUS5", "AUS"),
+        ("AUS5S", "AUS"),
+        ("CS18", "CS"),
+        ("", ""),
+    ],
+)
 def test_an_instance_tells_its_region_by_its_letters(instance: str, letters: str) -> None:
     assert region(instance) == letters
 

@@ -1,0 +1,135 @@
+"""What is closed for which org: freezes, Salesforce's maintenance, and what sets a freeze aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from django.db.models import Q
+
+from rollouts.domain.business_days import region
+from rollouts.domain.freeze_rules import read as read_rule
+from rollouts.domain.freezes import (
+    BadFreeze,
+    ClosedSpan,
+    Freeze,
+    Scope,
+    Subject,
+    closed_spans,
+)
+from rollouts.domain.spans import Span, Spans, union, without
+from rollouts.domain.walls import UnknownZone, zone
+from rollouts.models import FiscalYear, FreezeOverride, FreezeRow, Maintenance, Package
+from rollouts.pipeline.zones import whereabouts
+
+__all__ = ["ClosedSpan", "closed_for", "freeze_of"]
+
+
+def closed_for(
+    orgs: Iterable[int], package: Package | None, within: Span, now: datetime
+) -> dict[int, tuple[ClosedSpan, ...]]:
+    """Return what is closed for each org, by its row, each stretch with its reason.
+
+    Overrides that two people gave are taken off, from now until they expire; maintenance of
+    Salesforce's can't be set aside. A freeze that can't be read closes all of ``within``: what
+    is not understood is held. The stretches may overlap; ``freeze_id`` is "freeze 12" or
+    "maintenance 7".
+    """
+    freezes, closed = _freezes(within)
+    aside = _aside(package, now)
+    at_work = _maintenance(within)
+    fiscal = _fiscal_starts()
+    named = {
+        scope: {key for freeze in freezes if freeze.scope is scope for key in freeze.among}
+        for scope in (Scope.ORG, Scope.CUSTOMER)
+    }
+    shared: dict[Subject, tuple[ClosedSpan, ...]] = {}
+    found = {}
+    for pk, place in whereabouts(orgs, now).items():
+        subject = Subject(
+            # Whom no freeze names is like all others: what was computed is shared.
+            org=place.key if place.key in named[Scope.ORG] else "",
+            customer=place.customer if place.customer in named[Scope.CUSTOMER] else "",
+            region=region(place.instance),
+            package=package.sf_id if package else "",
+            instance=place.instance,
+            zones=place.time.zones,
+            fiscal_start=fiscal.get(place.customer, 1),
+        )
+        if subject not in shared:
+            frozen = _less(closed_spans(freezes, subject, within), aside)
+            work = at_work.get(subject.instance, ())
+            shared[subject] = tuple(sorted((*closed, *frozen, *work)))
+        found[pk] = shared[subject]
+    return found
+
+
+def freeze_of(row: FreezeRow) -> Freeze:
+    """Read a stored freeze. Raises BadFreeze when it can't be understood."""
+    try:
+        if row.zone:
+            zone(row.zone)
+        return Freeze(
+            id=f"freeze {row.pk}",
+            name=row.name,
+            scope=Scope(row.scope),
+            among=frozenset(map(str, row.among)),
+            rule=read_rule(row.rule),
+            zone=row.zone,
+        )
+    except (UnknownZone, TypeError, ValueError) as problem:
+        raise BadFreeze(f"The freeze “{row.name}” can't be read: {problem}") from problem
+
+
+def _freezes(within: Span) -> tuple[list[Freeze], list[ClosedSpan]]:
+    """Return the freezes in force, and what the unreadable ones close: everything."""
+    freezes, closed = [], []
+    for row in FreezeRow.objects.in_force():
+        try:
+            freezes.append(freeze_of(row))
+        except BadFreeze as problem:
+            closed.append(ClosedSpan(within, str(problem), f"freeze {row.pk}"))
+    return freezes, closed
+
+
+def _aside(package: Package | None, now: datetime) -> dict[str, Spans]:
+    """Return when each freeze is set aside, by the freeze's id."""
+    rows = FreezeOverride.objects.in_force(now)
+    rows = (
+        rows.filter(Q(package=None) | Q(package=package)) if package else rows.filter(package=None)
+    )
+    found: dict[str, Spans] = {}
+    for row in rows:
+        if row.confirmed_at is not None and row.confirmed_at < row.until:
+            span = Span(_utc(row.confirmed_at), _utc(row.until))
+            key = f"freeze {row.freeze_id}"
+            found[key] = union((*found.get(key, ()), span))
+    return found
+
+
+def _less(closed: Iterable[ClosedSpan], aside: dict[str, Spans]) -> Iterator[ClosedSpan]:
+    for one in closed:
+        for span in without((one.span,), aside.get(one.freeze_id, ())):
+            yield ClosedSpan(span, one.because, one.freeze_id)
+
+
+def _maintenance(within: Span) -> dict[str, list[ClosedSpan]]:
+    """Return Salesforce's work by instance. An org of an unknown instance (“”) is in all of it."""
+    found: dict[str, list[ClosedSpan]] = {"": []}
+    rows = Maintenance.objects.in_force().filter(starts_at__lt=within.end, ends_at__gt=within.start)
+    for row in rows:
+        span = Span(max(_utc(row.starts_at), within.start), min(_utc(row.ends_at), within.end))
+        because = f"Salesforce maintenance on {row.instance}: {row.name}"
+        one = ClosedSpan(span, because, f"maintenance {row.pk}")
+        found.setdefault(row.instance, []).append(one)
+        found[""].append(one)
+    return found
+
+
+def _fiscal_starts() -> dict[str, int]:
+    rows = FiscalYear.objects.in_force()
+    return dict(rows.values_list("account__sf_id", "month"))
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

@@ -1,0 +1,122 @@
+"""Every org's own time, from what people, the CRM and Salesforce's names of instances tell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollouts.domain.business_days import region
+from rollouts.domain.org_time import DEFAULT_WINDOW, OrgTime, ZoneSource, zones_for
+from rollouts.domain.windows import Window, parse
+from rollouts.models import Account, Org, WindowRule, WindowScope, ZoneWord
+from rollouts.pipeline.customers import owners_of
+
+DEFAULT = "the default"
+_AT_ONCE = 900
+_WHOLE = 9_000
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What windows and freezes ask of an org; ``customer`` is its account's id or ""."""
+
+    key: str
+    instance: str
+    customer: str
+    time: OrgTime
+
+
+def org_times(orgs: Iterable[int], now: datetime) -> dict[int, OrgTime]:
+    """Return each org's zones and window by its row; unknown rows are left out.
+
+    Few queries, however many orgs. Raises BadWindow when a stored window can't be read: then
+    nothing is known of when orgs are open, and nothing may start.
+    """
+    return {pk: place.time for pk, place in whereabouts(orgs, now).items()}
+
+
+def whereabouts(orgs: Iterable[int], now: datetime) -> dict[int, Whereabouts]:
+    """Return the same with whose each org is and on which instance."""
+    del now  # what people have said holds at once, and until it is ended
+    rows = _orgs(set(orgs))
+    owned = owners_of({pk: (key, parent) for pk, key, parent, _ in rows})
+    accounts = _accounts({one.account for one in owned.values()})
+    windows = _Windows()
+    zones = _Zones()
+    shared: dict[OrgTime, OrgTime] = {}
+    found = {}
+    for pk, key, _, instance in rows:
+        owner = owned.get(pk)
+        account = accounts.get(owner.account) if owner else None
+        names, source = zones.of(pk, account, instance)
+        window, whose = windows.of(pk, account, instance)
+        time = OrgTime(names, source, window, whose)
+        customer = account.sf_id if account else ""
+        found[pk] = Whereabouts(key, instance, customer, shared.setdefault(time, time))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    pk: int
+    sf_id: str
+    name: str
+    country: str
+    zone: str
+
+
+class _Zones:
+    """People's words on zones: those on an org go before those on its customer."""
+
+    def __init__(self) -> None:
+        words = ZoneWord.objects.in_force()
+        of_accounts = words.exclude(account=None).values_list("account_id", "zone")
+        self.by_org = dict(words.exclude(org=None).values_list("org_id", "zone"))
+        self.by_account = dict(of_accounts)
+
+    def of(
+        self, org: int, account: _Account | None, instance: str
+    ) -> tuple[tuple[str, ...], ZoneSource]:
+        word = self.by_org.get(org) or (self.by_account.get(account.pk, "") if account else "")
+        return zones_for(
+            person=word,
+            crm=account.zone if account else "",
+            country=account.country if account else "",
+            instance=instance,
+        )
+
+
+class _Windows:
+    """The rules in force: an org's own, its customer's, its region's, the default."""
+
+    def __init__(self) -> None:
+        self.rules: dict[tuple[str, object], tuple[Window, str]] = {}
+        for rule in WindowRule.objects.in_force().select_related("account"):
+            subject = rule.org_id or rule.account_id or rule.region
+            self.rules[rule.scope, subject] = (parse(rule.hours), rule.whose)
+        self.default = self.rules.get((WindowScope.DEFAULT, ""), (parse(DEFAULT_WINDOW), DEFAULT))
+
+    def of(self, org: int, account: _Account | None, instance: str) -> tuple[Window, str]:
+        return (
+            self.rules.get((WindowScope.ORG, org))
+            or (self.rules.get((WindowScope.CUSTOMER, account.pk)) if account else None)
+            or self.rules.get((WindowScope.REGION, region(instance)))
+            or self.default
+        )
+
+
+def _orgs(wanted: Collection[int]) -> list[tuple[int, str, str, str]]:
+    rows = Org.objects.values_list("pk", "key", "parent_key", "instance")
+    if len(wanted) > _WHOLE:
+        return [row for row in rows if row[0] in wanted]
+    listed = list(wanted)
+    parts = (listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE))
+    return [row for part in parts for row in rows.filter(pk__in=part)]
+
+
+def _accounts(wanted: Collection[int]) -> dict[int, _Account]:
+    rows = Account.objects.values_list("pk", "sf_id", "name", "country", "zone")
+    if len(wanted) <= _AT_ONCE:
+        rows = rows.filter(pk__in=wanted)
+    return {row[0]: _Account(*row) for row in rows if row[0] in wanted}

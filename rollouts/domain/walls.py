@@ -74,7 +74,7 @@ def days(name: str, within: Span) -> Iterator[date]:
 
 def midnight(day: date) -> datetime:
     """Return the wall time at which a date begins."""
-    return datetime.combine(day, time())
+    return datetime.combine(day, time.min)
 
 
 def _stretches(name: str, within: Span) -> Iterator[tuple[Span, timedelta]]:

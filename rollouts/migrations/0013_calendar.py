@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rollouts', '0011_audience'),
+        ('rollouts', '0012_drafts'),
     ]
 
     operations = [

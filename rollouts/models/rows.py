@@ -47,7 +47,7 @@ def insert_rows(
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)  # noqa: SLF001 - its public name
     into = f"{table} ({', '.join(quote(str(field.column)) for field in columns)})"
-    write = _in_columns if connection.vendor == "postgresql" else _in_rows
+    write = _copied if connection.vendor == "postgresql" else _in_rows
     given = columns[: len(names)]
     for start in range(0, len(rows), _AT_ONCE):
         write(into, given, _timed(given, rows[start : start + _AT_ONCE]), constant)
@@ -81,21 +81,16 @@ def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
     return field
 
 
-# The text of both statements is made of names from our own models; values are always parameters.
-def _in_columns(
+# The text of every statement is made of names from our own models; values are always parameters.
+def _copied(
     into: str,
-    fields: Sequence[models.Field[Any, Any]],
+    _: Sequence[models.Field[Any, Any]],
     rows: Sequence[Sequence[Any]],
     constant: Sequence[Any],
 ) -> None:
-    kinds = [field.db_type(connection) for field in fields]
-    names = [f"c{number}" for number in range(len(fields))]
-    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
-    chosen = ", ".join([*names, *("%s" for _ in constant)])
-    sql = f"INSERT INTO {into} SELECT {chosen} FROM UNNEST({arrays}) AS t({', '.join(names)})"  # noqa: S608 - our own names
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*constant, *columns])
+    with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row((*row, *constant))
 
 
 def _in_rows(

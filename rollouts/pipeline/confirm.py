@@ -15,7 +15,7 @@ from rollouts.models import (
     Since,
     VersionChange,
 )
-from rollouts.pipeline import clock, looking
+from rollouts.pipeline import clock, history, looking
 from rollouts.pipeline.shifts import set_targets
 from rollouts.pipeline.transitions import record, writing
 from rollouts.salesforce.gateway import Gateway
@@ -131,11 +131,13 @@ def _prove(
         .filter(org__in=pushed, package=rollout.to_version.package)
         .order_by("pk")
     )
-    VersionChange.objects.bulk_create(
-        [_change(row, pushed[row.org_id], read_at) for row in rows
-         if row.version_id != pushed[row.org_id].version_id],
-        batch_size=500,
-    )  # fmt: skip
+    history.write(
+        [
+            _change(row, pushed[row.org_id], read_at)
+            for row in rows
+            if row.version_id != pushed[row.org_id].version_id
+        ]
+    )
     Installation.objects.filter(pk__in=[row.pk for row in rows]).update(
         version=rollout.to_version,
         read_at=read_at,

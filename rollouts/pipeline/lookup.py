@@ -21,7 +21,6 @@ from rollouts.models import (
     PackageVersion,
     Since,
     Target,
-    VersionChange,
 )
 from rollouts.pipeline import licences
 from rollouts.pipeline.subscribers import fold
@@ -276,15 +275,6 @@ def _of_target(target: Target) -> str:
 def _failure(target: Target) -> str:
     attempt = target.attempts.order_by("-number").first()
     return f"{attempt.reason}." if attempt and attempt.reason else ""
-
-
-def history(org: Org) -> QuerySet[VersionChange]:
-    """Return the org's version changes, newest first."""
-    return (
-        VersionChange.objects.filter(installation__org=org)
-        .select_related("installation__package", "from_version", "to_version", "attempt__batch")
-        .order_by("-before", "-pk")
-    )
 
 
 def attempts(org: Org) -> QuerySet[Attempt]:

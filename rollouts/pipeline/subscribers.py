@@ -25,6 +25,7 @@ from rollouts.models import (
     VersionChange,
 )
 from rollouts.models.rows import insert_rows
+from rollouts.pipeline import history
 from rollouts.salesforce.gateway import SfSubscriber
 
 RETIRE_PERCENT, RETIRE_AT_LEAST = 2.0, 20
@@ -190,9 +191,7 @@ def _store_orgs(rows: list[SfSubscriber], read_at: datetime) -> dict[str, int]:
                 Org(pk=old[0], **dict(zip(_ORG_FIELDS, (name, fold(row.org_name), *values[1:]),
                                           strict=True)))
             )  # fmt: skip
-    insert_rows(
-        Org, ("key", *_ORG_FIELDS), fresh, same={"first_seen_at": read_at, "seen_at": read_at}
-    )
+    insert_rows(Org, ("key", *_ORG_FIELDS), fresh, same={"first_seen_at": read_at})
     Org.objects.bulk_update(stale, _ORG_FIELDS, batch_size=500)
     keys = {key: pk for key, (pk, _) in known.items()}
     if fresh:
@@ -202,7 +201,7 @@ def _store_orgs(rows: list[SfSubscriber], read_at: datetime) -> dict[str, int]:
 
 
 def _begin(package: Package, fresh: list[tuple[int, int, bool]], run: SyncRun) -> int:
-    """Store installations seen for the first time, each with its first line of history."""
+    """Store installations seen for the first time."""
     insert_rows(
         Installation,
         ("org", "version", "blocked"),
@@ -215,14 +214,6 @@ def _begin(package: Package, fresh: list[tuple[int, int, bool]], run: SyncRun) -
             "generation": run.pk,
         },
     )
-    if fresh:
-        made = Installation.objects.filter(package=package, generation=run.pk, changes=None)
-        insert_rows(
-            VersionChange,
-            ("installation", "to_version"),
-            list(made.values_list("pk", "version_id")),
-            same={"before": run.read_at, "proof": Since.FIRST_SEEN.value},
-        )
     return len(fresh)
 
 
@@ -232,17 +223,15 @@ def _seen_again(package: Package, only: list[int] | None, but: set[int], run: Sy
     if only is None:
         # Those that are gone or have moved have been written before.
         rows = rows.exclude(pk__in=but) if but else rows
-        Org.objects.filter(installations__in=rows).update(seen_at=run.read_at)
         rows.update(read_at=run.read_at, generation=run.pk)
         return
     for part in _parts(only):
-        Org.objects.filter(installations__in=part).update(seen_at=run.read_at)
         rows.filter(pk__in=part).update(read_at=run.read_at, generation=run.pk)
 
 
 def _move(moved: dict[int, tuple[int, bool]], run: SyncRun) -> int:
     """Take changed rows over; a changed version becomes history, with its proof."""
-    changes = 0
+    written = 0
     for part in _parts(sorted(moved)):
         rows = [
             row
@@ -251,13 +240,13 @@ def _move(moved: dict[int, tuple[int, bool]], run: SyncRun) -> int:
             if row.read_at <= run.read_at
         ]
         pushes = _pushes(rows, {moved[row.pk][0] for row in rows})
-        history = []
+        changes = []
         for row in rows:
             version, blocked = moved[row.pk]
             if row.version_id != version or row.gone_at is not None:
                 push = pushes.get((row.org_id, version))
                 proof = Since.PUSH if push else Since.SEEN
-                history.append(
+                changes.append(
                     VersionChange(
                         installation=row,
                         from_version_id=None if row.gone_at else row.version_id,
@@ -272,15 +261,15 @@ def _move(moved: dict[int, tuple[int, bool]], run: SyncRun) -> int:
                 row.since_proof = proof
             row.version_id, row.blocked, row.gone_at = version, blocked, None
             row.read_at, row.generation = run.read_at, run.pk
-        VersionChange.objects.bulk_create(history, batch_size=500)
+        history.write(changes)
         Installation.objects.bulk_update(
             rows,
             ["version", "blocked", "gone_at", "read_at", "generation", "since_after",
              "since_before", "since_proof"],
             batch_size=200,
         )  # fmt: skip
-        changes += len(history)
-    return changes
+        written += len(changes)
+    return written
 
 
 def _pushes(rows: list[Installation], versions: set[int]) -> dict[tuple[int, int], int]:
@@ -299,7 +288,7 @@ def _retire(gone: list[int], read_at: datetime) -> int:
             .filter(pk__in=part, gone_at=None, read_at__lte=read_at)
             .values_list("pk", "version_id", "read_at")
         )
-        VersionChange.objects.bulk_create(
+        history.write(
             [
                 VersionChange(
                     installation_id=pk,
@@ -310,8 +299,7 @@ def _retire(gone: list[int], read_at: datetime) -> int:
                     proof=Since.SEEN,
                 )
                 for pk, version, after in rows
-            ],
-            batch_size=500,
+            ]
         )
         Installation.objects.filter(pk__in=[pk for pk, _, _ in rows]).update(
             gone_at=read_at, read_at=read_at

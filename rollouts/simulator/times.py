@@ -43,7 +43,8 @@ def whole_second(ms: int) -> int:
 
 def field_text(ms: int) -> str:
     """As sObject fields show it: 2026-01-31T06:00:00.000+0000."""
-    return from_ms(ms).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    # Pages of 2,000 rows are made of this; strftime takes thrice as long.
+    return from_ms(ms).isoformat(timespec="seconds")[:19] + ".000+0000"
 
 
 def iso(ms: int) -> str:

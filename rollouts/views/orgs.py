@@ -13,7 +13,7 @@ from rollouts.access import Request, can, may
 from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
 from rollouts.models import Attempt, Org, Target
-from rollouts.pipeline import licences, lookup, refresh
+from rollouts.pipeline import history, licences, lookup, refresh
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import act, status_of
 from rollouts.views.show import show
@@ -99,13 +99,15 @@ def _known(key: str) -> Org:
 
 def _detail(request: Request, found: Org) -> dict[str, object]:
     attempts: list[Attempt] = list(lookup.attempts(found))
+    changes = history.of_org(found)
     family = Org.objects.filter(parent_key=found.key) if found.is_production else Org.objects.none()
     return {
         "org": found,
         "may_sync": can(request, Permission.SYNC),
         "licences": licences.of_org(found),
         "answers": lookup.org_answer(found, request.now),
-        "changes": lookup.history(found),
+        "changes": changes,
+        "seen_at": history.last_seen(found, changes),
         "attempts": attempts,
         "errors": [attempt for attempt in attempts if attempt.errors.all()],
         "targets": Target.objects.filter(org=found)

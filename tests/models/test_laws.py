@@ -21,8 +21,10 @@ from rollouts.models import (
     FrozenOrg,
     Hold,
     HoldKind,
+    Installation,
     RemoteCall,
     Rollout,
+    Since,
     Target,
     VersionChange,
     Wave,
@@ -48,6 +50,10 @@ def refused(act: Callable[[], object]) -> str:
 def test_history_and_frozen_orgs_are_append_only(
     verified: Batch, model: type[models.Model]
 ) -> None:
+    there = Installation.objects.earliest("pk")
+    VersionChange.objects.create(
+        installation=there, to_version=None, before=there.read_at, proof=Since.SEEN
+    )
     rows = model._default_manager.all()
     assert rows.exists()
     first = rows.first()

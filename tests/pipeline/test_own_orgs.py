@@ -14,9 +14,7 @@ KEY = long_id("00D5g000004XyZ9")
 @pytest.fixture(autouse=True)
 def an_org() -> None:
     now = clock.now()
-    Org.objects.create(
-        key=KEY, name="QA", folded="qa", is_production=True, first_seen_at=now, seen_at=now
-    )
+    Org.objects.create(key=KEY, name="QA", folded="qa", is_production=True, first_seen_at=now)
 
 
 def test_only_people_say_which_orgs_are_own_and_it_is_in_the_history() -> None:

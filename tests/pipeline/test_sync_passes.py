@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rollouts.models import Event, Installation, Org, Package, SyncLeave, SyncRun, VersionChange
-from rollouts.pipeline import holds, letting, tick
+from rollouts.pipeline import history, holds, letting, tick
 from rollouts.pipeline.transitions import Forbidden, Overtaken, Refusal
 from rollouts.salesforce.errors import TryAgain
 from rollouts.salesforce.gateway import SfSubscriber
@@ -17,6 +17,7 @@ from tests.support.trouble import Told, own_rollout, tell
 from tests.support.world import World
 
 Page = Sequence[SfSubscriber]
+_JUMP = ("4.2.0", "4.2.2")
 
 
 def harbor() -> Package:
@@ -32,6 +33,19 @@ def rows_of(world: World) -> dict[str, Installation]:
         row.org.key: row
         for row in Installation.objects.filter(package=harbor()).select_related("org", "version")
     }
+
+
+def lines_of(key: str) -> list[tuple[str, str, str]]:
+    """The history of an org, newest first: proof, from and to."""
+    return [
+        (
+            one.proof,
+            one.from_version.label if one.from_version else "",
+            one.to_version.label if one.to_version else "",
+        )
+        for one in history.of_org(Org.objects.get(key=key))
+        if one.installation.package == harbor()
+    ]
 
 
 def upgrade(world: World, key: str) -> None:
@@ -132,16 +146,32 @@ def test_a_renamed_org_is_found_by_its_new_name(world: World) -> None:
     assert Org.objects.get(folded__contains="grossenwahn unlimited").key == key
 
 
+def test_an_org_that_left_was_last_seen_by_the_read_before(world: World) -> None:
+    key = next(key for key, row in rows_of(world).items() if row.version.label == _JUMP[0])
+    org = Org.objects.get(key=key)
+    assert lines_of(key) == [("first_seen", "", _JUMP[0])]
+    seen = rows_of(world)[key].read_at
+    assert history.last_seen(org, history.of_org(org)) == seen
+    world.clock.forward(minutes=15)
+    world.sim.change_org(key, uninstalled=True)
+    world.sync()
+    assert lines_of(key) == [("seen", _JUMP[0], ""), ("first_seen", "", _JUMP[0])]
+    assert history.last_seen(org, history.of_org(org)) == seen
+
+
 def test_many_changes_are_stored_as_many_lines_of_history(world: World) -> None:
-    keys = [key for key, row in rows_of(world).items() if row.version.label == "4.2.0"]
+    """The first change of an org also writes down what went before it."""
+    keys = [key for key, row in rows_of(world).items() if row.version.label == _JUMP[0]]
     known = VersionChange.objects.count()
     world.clock.forward(minutes=15)
     for key in keys:
         upgrade(world, key)
     world.sync()
     assert last().changed == len(keys)
-    assert VersionChange.objects.count() == known + len(keys)
-    assert {rows_of(world)[key].version.label for key in keys} == {"4.2.2"}
+    assert VersionChange.objects.count() == known + 2 * len(keys)
+    for key in keys:
+        assert lines_of(key) == [("seen", *_JUMP), ("first_seen", "", _JUMP[0])]
+    assert {rows_of(world)[key].version.label for key in keys} == {_JUMP[1]}
 
 
 # --- a suspicious reading ---------------------------------------------------------------------

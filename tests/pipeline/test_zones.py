@@ -54,7 +54,7 @@ class Fleet:
         number = Org.objects.count() + 1
         org = Org.objects.create(
             key=f"00D{number:012d}AAA", name=f"Org {number}", folded=f"org {number}",
-            is_production=True, status="Active", instance=instance, first_seen_at=NOW, seen_at=NOW,
+            is_production=True, status="Active", instance=instance, first_seen_at=NOW,
         )  # fmt: skip
         if account:
             Licence.objects.create(

@@ -8,6 +8,7 @@ import pytest
 
 from rollouts.domain.lifecycle import AttemptState
 from rollouts.models import Exclusion, Installation, Org, Since, VersionChange
+from rollouts.pipeline import history
 from tests.views.conftest import FRAGMENT, Browser
 from tests.views.world import World, key_of
 
@@ -40,15 +41,16 @@ def test_a_short_or_lower_cased_id_leads_to_the_one_address(org: Org, sign_in: B
 
 def test_each_row_of_history_names_its_proof(world: World, org: Org, sign_in: Browser) -> None:
     row = Installation.objects.get(org=org)
-    VersionChange.objects.create(
+    seen = VersionChange(
         installation=row, from_version=world.versions["4.1.0"], to_version=world.versions["4.2.0"],
         after=world.now - timedelta(hours=2), before=world.now - timedelta(hours=1),
-        proof=Since.SEEN.value,
+        proof=Since.SEEN,
     )  # fmt: skip
-    VersionChange.objects.create(
+    pushed = VersionChange(
         installation=row, from_version=world.versions["4.2.0"], to_version=world.versions["4.2.1"],
-        before=world.now, proof=Since.PUSH.value,
+        before=world.now, proof=Since.PUSH,
     )  # fmt: skip
+    history.write([seen, pushed])
 
     page = sign_in("sue").get(address(org)).content.decode()
 

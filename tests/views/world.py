@@ -27,7 +27,6 @@ from rollouts.models import (
     Rollout,
     Since,
     SyncRun,
-    VersionChange,
     Wave,
 )
 from rollouts.pipeline import approve, clock, plan
@@ -233,19 +232,10 @@ def _version(package: Package, number: int, label: str, now: datetime) -> Packag
 
 
 def _orgs(world: World, count: int) -> list[Org]:
-    """Store orgs with their installation and the first line of their history."""
+    """Store orgs with their installation, as first seen."""
     orgs = Org.objects.bulk_create(_org(world, number) for number in range(1, count + 1))
-    rows = Installation.objects.bulk_create(
+    Installation.objects.bulk_create(
         _installation(world, org, number) for number, org in enumerate(orgs, 1)
-    )
-    VersionChange.objects.bulk_create(
-        VersionChange(
-            installation=row,
-            to_version=row.version,
-            before=row.since_before,
-            proof=Since.FIRST_SEEN.value,
-        )
-        for row in rows
     )
     return orgs
 
@@ -263,7 +253,6 @@ def _org(world: World, number: int) -> Org:
         instance=("DEU44", "AP12", "NA101", "CS88")[number % 4],
         is_own=number <= 6,
         first_seen_at=world.now - timedelta(days=90),
-        seen_at=world.now,
     )
 
 

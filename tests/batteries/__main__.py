@@ -52,7 +52,7 @@ BATTERIES = (
     ),
     Battery("model", "tests.batteries.dispatch", "--write", "--quick"),
     Battery("policy", "tests.batteries.policy", "--write", "--rollouts 200"),
-    Battery("mutations", "tests.batteries.mutations", "--write", None),
+    Battery("mutations", "tests.batteries.mutations", "--write", "--quick"),
     Battery("faults", "tests.batteries.faults", "--write", None),
     # On the embedded database and broker.
     Battery("kill", "tests.batteries.kill", "--kills 20", None),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.batteries.demo import ROOT
+
+PAGE = ROOT / "docs" / "reliability.md"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -22,16 +26,28 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+@cache
 def commit() -> str:
-    """The commit that is checked out, with a mark when files differ from it."""
+    """The commit that was checked out when first asked, with a mark when files differ from it.
+
+    What batteries before this one wrote into docs/reliability.md makes no difference.
+    """
+    number = _git("rev-parse", "--short", "HEAD")
+    changes = _git(
+        "status", "--porcelain", "--untracked-files=no", "--", ".", f":!{PAGE.relative_to(ROOT)}"
+    )
+    return (number or "unknown") + (", with changes" if changes else "")
+
+
+def _git(*what: str) -> str:
     said = subprocess.run(
-        ["git", "describe", "--always", "--dirty=, with changes", "--exclude=*"],  # noqa: S607
+        ["git", *what],  # noqa: S607
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    return said.stdout.strip() or "unknown"
+    return said.stdout.strip()
 
 
 BEGIN, END = "<!-- begin battery table -->", "<!-- end battery table -->"
@@ -63,26 +79,42 @@ class Line:
         )
 
 
-def write(line: Line, page: Path = ROOT / "docs" / "reliability.md") -> None:
+def write(line: Line, page: Path = PAGE) -> None:
     """Put a battery's row into the table of the page, in the place of its older one."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    inside, after = rest.split(END)
-    rows = [
-        tuple(cell.strip() for cell in row.strip("|").split("|"))
-        for row in inside.strip().splitlines()[2:]
-    ]
-    kept = [row for row in rows if row[0] != line.battery]
-    kept = sorted([*kept, line.cells])
-    page.write_text(f"{before}{BEGIN}\n\n{table(_HEAD, kept)}\n\n{END}{after}", encoding="utf-8")
+
+    def with_line(text: str) -> str:
+        before, rest = text.split(BEGIN)
+        inside, after = rest.split(END)
+        rows = [
+            tuple(cell.strip() for cell in row.strip("|").split("|"))
+            for row in inside.strip().splitlines()[2:]
+        ]
+        kept = [row for row in rows if row[0] != line.battery]
+        kept = sorted([*kept, line.cells])
+        return f"{before}{BEGIN}\n\n{table(_HEAD, kept)}\n\n{END}{after}"
+
+    _rewrite(page, with_line)
 
 
-def put(name: str, text: str) -> None:
+def put(name: str, text: str, page: Path = PAGE) -> None:
     """Write a battery's own part of docs/reliability.md, between its two marks."""
-    page = ROOT / "docs" / "reliability.md"
     begin, end = f"<!-- begin {name}, written by its battery -->", f"<!-- end {name} -->"
-    before, found, rest = page.read_text().partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"docs/reliability.md has no place for {name}")
-    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+
+    def with_part(whole: str) -> str:
+        before, found, rest = whole.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"{page.name} has no place for {name}")
+        return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+    _rewrite(page, with_part)
+
+
+def _rewrite(page: Path, change: Callable[[str], str]) -> None:
+    """Change a page while no other battery does: several may run at once."""
+    with page.open("r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = change(file.read())
+        file.seek(0)
+        file.write(text)
+        file.truncate()

@@ -16,8 +16,10 @@ from rollouts.views import (
     drafts_schedule,
     drafts_version,
     drafts_waves,
+    finish,
     home,
     orgs,
+    packages,
     reasons,
     rollouts,
     signing,
@@ -30,6 +32,7 @@ ROLLOUT = "rollouts/<slug:slug>/"
 WAVE = ROLLOUT + "waves/<int:number>/"
 LINK = "connections/<int:pk>/"
 DRAFT = "rollouts/drafts/<int:pk>/"
+PACKAGE = "packages/<str:key>/"
 BATCH = ROLLOUT + "batches/<int:pk>/"
 
 urlpatterns = [
@@ -57,6 +60,15 @@ urlpatterns = [
     path(ROLLOUT + "halt/", control.halt, name="rollout-halt"),
     path(ROLLOUT + "resume/", control.resume, name="rollout-resume"),
     path(ROLLOUT + "abort/", control.abort, name="rollout-abort"),
+    path(ROLLOUT + "finish/", finish.finish, name="rollout-finish"),
+    path(ROLLOUT + "finish/close/", finish.close_list, name="rollout-finish-close"),
+    path(ROLLOUT + "finish/<slug:code>/", finish.check_off, name="rollout-check-off"),
+    path("packages/", packages.packages, name="packages"),
+    path(PACKAGE, packages.package, name="package"),
+    path(PACKAGE + "needs/", packages.add_need, name="package-need"),
+    path(PACKAGE + "needs/<int:pk>/end/", packages.end_need, name="package-need-end"),
+    path(PACKAGE + "readiness/", packages.package_readiness, name="package-readiness"),
+    path(PACKAGE + "readiness/<slug:code>/", packages.check_off, name="package-check-off"),
     path(WAVE, waves.wave, name="wave"),
     path(WAVE + "freeze/", waves.freeze, name="wave-freeze"),
     path(WAVE + "edit/", waves.edit, name="wave-edit"),

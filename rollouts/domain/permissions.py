@@ -44,6 +44,8 @@ class Permission(StrEnum):
     RESOLVE_DOUBT = "resolve_doubt"
     READ_AUDIT = "read_audit"
     CONNECT = "connect"
+    CHECK_OFF = "check_off"
+    REHEARSE = "rehearse"
 
 
 _EVERYBODY = frozenset(Role)
@@ -71,6 +73,8 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.RESOLVE_DOUBT: frozenset({Role.APPROVER}),
     Permission.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     Permission.CONNECT: frozenset({Role.ADMIN}),
+    Permission.CHECK_OFF: _STOPPERS,
+    Permission.REHEARSE: frozenset({Role.PLANNER, Role.APPROVER}),
 }
 
 

@@ -19,6 +19,7 @@ from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
 from rollouts.models.draft import Draft
 from rollouts.models.event import SYSTEM, ChainHead, Event
+from rollouts.models.foresight import CheckMark, PackageDependency, Rehearsal
 from rollouts.models.licences import Account, Licence
 from rollouts.models.orgs import (
     Exclusion,
@@ -45,6 +46,7 @@ __all__ = [
     "Attempt",
     "Batch",
     "ChainHead",
+    "CheckMark",
     "Connection",
     "CustomerWord",
     "Deployment",
@@ -66,10 +68,12 @@ __all__ = [
     "MaintenanceSource",
     "Org",
     "Package",
+    "PackageDependency",
     "PackageVersion",
     "Person",
     "PlatformAnswer",
     "PushError",
+    "Rehearsal",
     "RemoteCall",
     "RoleGrant",
     "Rollout",

@@ -49,6 +49,11 @@ class PackageVersion(models.Model):
     released = models.BooleanField()
     deprecated = models.BooleanField()
     seen_at = models.DateTimeField()
+    changed = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="when Salesforce last changed it: promoted by then, if ever",
+    )
 
     objects = VersionQuerySet.as_manager()
 

@@ -83,6 +83,9 @@ class Rollout(models.Model):
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the list of what is left to do was closed"
+    )
     sf_as_of = models.DateTimeField(
         null=True, blank=True, help_text="just before the last complete read of its open requests"
     )

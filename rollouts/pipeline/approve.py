@@ -24,7 +24,7 @@ from rollouts.models import (
     Target,
     Wave,
 )
-from rollouts.pipeline import timing
+from rollouts.pipeline import dependencies, timing
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, move_wave, record, writing
 
 
@@ -74,6 +74,7 @@ def freeze(wave: Wave, *, by: Person, now: datetime) -> FrozenList:
     left = _targets_left(wave)
     if not left:
         raise Refusal(f"No org is left in wave {wave.number}.")
+    dependencies.demand_met(wave)
     return _store_list(wave, left, by, now)
 
 

@@ -11,7 +11,9 @@ from rollouts.models import Connection, Package, PackageVersion
 from rollouts.salesforce.gateway import SfPackage, SfVersion
 
 _OF_A_PACKAGE = ("name", "namespace", "generation")
-_OF_A_VERSION = ("name", "major", "minor", "patch", "build", "released", "deprecated")
+_OF_A_VERSION = (
+    "name", "major", "minor", "patch", "build", "released", "deprecated", "changed",
+)  # fmt: skip
 
 
 @transaction.atomic

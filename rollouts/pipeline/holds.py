@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, TargetState
 from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Package, Rollout, SyncRun
-from rollouts.pipeline import clock, letting, memory, sweep
+from rollouts.pipeline import clock, dependencies, letting, memory, sweep
 
 # Real seconds. The watcher looks every few ticks; a sync comes every quarter of an hour.
 WATCHER_SILENT = 60.0
@@ -61,6 +61,7 @@ def on_rollout(rollout: Rollout, now: datetime) -> list[str]:
         reasons.append("org data is too old; the next good sync lifts it")
     reasons += on_connection(package.connection)
     reasons += on_package(package)
+    reasons += dependencies.holds_on(rollout)
     if _few_calls_left(package.connection):
         reasons.append("the day's API calls are nearly used up; it lifts itself as they return")
     return reasons

@@ -58,7 +58,7 @@ class SfPackage:
 
 @dataclass(frozen=True, slots=True)
 class SfVersion:
-    """One MetadataPackageVersion row."""
+    """One MetadataPackageVersion row. ``changed``: it was promoted by then, if ever."""
 
     id: str
     package_id: str
@@ -69,6 +69,7 @@ class SfVersion:
     build: int
     released: bool
     deprecated: bool
+    changed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

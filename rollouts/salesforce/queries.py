@@ -34,6 +34,7 @@ VERSIONS = Query(
         "BuildNumber",
         "ReleaseState",
         "IsDeprecated",
+        "SystemModstamp",
     ),
 )
 CATALOG = replace(

@@ -199,6 +199,7 @@ def version(row: Row) -> SfVersion:
         build=number(row, "BuildNumber"),
         released=text(row, "ReleaseState") == "Released",
         deprecated=flag(row, "IsDeprecated"),
+        changed=maybe_moment(row, "SystemModstamp"),
     )
 
 

@@ -21,7 +21,7 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.models import Approval, Attempt, Batch, Rollout, Target, Wave
-from rollouts.pipeline import approve, report
+from rollouts.pipeline import approve, finish, report
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -70,6 +70,11 @@ class Line:
     waves: int
     passed: int
     current: Wave | None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it has ended and somebody still has things to do."""
+        return finish.unfinished(self.rollout)
 
     @property
     def total(self) -> int:

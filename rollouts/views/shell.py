@@ -103,7 +103,12 @@ def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
 
 
 def _tabs(path: str) -> list[Tab]:
-    entries = (("Home", "home", "/"), ("Orgs", "find", "/orgs/"), ("Rollouts", "rollouts", None))
+    entries = (
+        ("Home", "home", "/"),
+        ("Orgs", "find", "/orgs/"),
+        ("Rollouts", "rollouts", None),
+        ("Packages", "packages", None),
+    )
     tabs = []
     for label, name, also in entries:
         url = reverse(name)

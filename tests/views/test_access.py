@@ -21,7 +21,10 @@ ACTS: dict[str, dict[str, Any]] = {
     "connection-check": {"pk": 1}, "connection-make-key": {"pk": 1},
     "connection-switch-key": {"pk": 1}, "connection-push-off": {"pk": 1},
     "connection-sign-in": {"pk": 1},
-    "org-refresh": {"key": "x"}, "draft-drop": {"pk": 1},
+    "org-refresh": {"key": "x"},
+    "package-need": {"key": "x"}, "package-need-end": {"key": "x", "pk": 1},
+    "package-check-off": {"key": "x", "code": "x"}, "rollout-finish-close": {"slug": "x"},
+    "rollout-check-off": {"slug": "x", "code": "x"}, "draft-drop": {"pk": 1},
     "batch-recall": {"slug": "x", "pk": 1}, "batch-look-again": {"slug": "x", "pk": 1},
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from rollouts.domain.spans import Span, Spans, union
@@ -131,7 +132,7 @@ Rule = Once | Weekly | Yearly | FiscalEnd
 class Freeze:
     """Nothing may be pushed to these orgs at these times.
 
-    ``among`` holds what the scope names: ids, regions or instances;
+    ``among`` holds what the scope names: ids, regions or instances (``*S`` is all that end in S);
     ``zone`` is the zone whose clocks count, "" for each org's own.
     """
 
@@ -163,7 +164,9 @@ class Freeze:
             case Scope.REGION:
                 return not subject.region or subject.region in self.among
             case Scope.INSTANCE:
-                return not subject.instance or subject.instance in self.among
+                return not subject.instance or any(
+                    fnmatchcase(subject.instance, pattern) for pattern in self.among
+                )
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -42,6 +42,10 @@ class Permission(StrEnum):
     WITHDRAW = "withdraw"
     RECALL = "recall"
     RESOLVE_DOUBT = "resolve_doubt"
+    CLOSE_CALENDAR = "close_calendar"
+    KEEP_CALENDAR = "keep_calendar"
+    ASK_OVERRIDE = "ask_override"
+    CONFIRM_OVERRIDE = "confirm_override"
     READ_AUDIT = "read_audit"
     CONNECT = "connect"
     CHECK_OFF = "check_off"
@@ -71,6 +75,11 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.WITHDRAW: _STOPPERS,
     Permission.RECALL: _STOPPERS,
     Permission.RESOLVE_DOUBT: frozenset({Role.APPROVER}),
+    # Adding a freeze stops; ending or overriding one starts again, which takes two people.
+    Permission.CLOSE_CALENDAR: _STOPPERS,
+    Permission.KEEP_CALENDAR: frozenset({Role.PLANNER, Role.ADMIN}),
+    Permission.ASK_OVERRIDE: _STOPPERS,
+    Permission.CONFIRM_OVERRIDE: frozenset({Role.APPROVER}),
     Permission.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     Permission.CONNECT: frozenset({Role.ADMIN}),
     Permission.CHECK_OFF: _STOPPERS,

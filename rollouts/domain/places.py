@@ -27,6 +27,7 @@ _MAIN = {
         "America/Regina", "America/Edmonton", "America/Vancouver",
     ),
     "CN": ("Asia/Shanghai",),
+    "DE": ("Europe/Berlin",),
     "KZ": ("Asia/Almaty",),
     "MX": ("America/Mexico_City", "America/Cancun", "America/Hermosillo", "America/Tijuana"),
     "MY": ("Asia/Kuala_Lumpur",),

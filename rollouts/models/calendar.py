@@ -205,59 +205,6 @@ class FreezeRow(models.Model):
         return self.name
 
 
-class OverrideQuerySet(models.QuerySet["FreezeOverride"]):
-    """Overrides in the words of the domain."""
-
-    def open(self) -> OverrideQuerySet:
-        """Those asked for or confirmed that nobody has taken back."""
-        return self.filter(ended_at=None)
-
-    def in_force(self, now: datetime) -> OverrideQuerySet:
-        """Those that a second person confirmed and that have not expired."""
-        return self.open().filter(confirmed_at__isnull=False, until__gt=now)
-
-
-class FreezeOverride(models.Model):
-    """A freeze is set aside until a moment, when two people say so."""
-
-    freeze = models.ForeignKey(FreezeRow, on_delete=models.PROTECT, related_name="overrides")
-    package = models.ForeignKey(
-        Package, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
-        help_text="only for this package; none: for all",
-    )  # fmt: skip
-    reason = models.CharField(max_length=400)
-    until = models.DateTimeField()
-    asked_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
-    asked_at = models.DateTimeField()
-    confirmed_by = models.ForeignKey(
-        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    confirmed_at = models.DateTimeField(null=True, blank=True)
-    ended_by = models.ForeignKey(
-        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    objects = OverrideQuerySet.as_manager()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=models.Q(confirmed_by=None)
-                | ~models.Q(confirmed_by=models.F("asked_by")),
-                name="override_by_two_people",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(confirmed_by=None, confirmed_at=None)
-                | models.Q(confirmed_by__isnull=False, confirmed_at__isnull=False),
-                name="override_confirmed_whole",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.freeze} set aside until {self.until}"
-
-
 class MaintenanceSource(models.TextChoices):
     """How a maintenance came to be known."""
 
@@ -300,6 +247,79 @@ class Maintenance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instance}: {self.name}"
+
+
+class OverrideQuerySet(models.QuerySet["FreezeOverride"]):
+    """Overrides in the words of the domain."""
+
+    def open(self) -> OverrideQuerySet:
+        """Those asked for or confirmed that nobody has taken back."""
+        return self.filter(ended_at=None)
+
+    def in_force(self, now: datetime) -> OverrideQuerySet:
+        """Those that a second person confirmed and that have not expired."""
+        return self.open().filter(confirmed_at__isnull=False, until__gt=now)
+
+
+class FreezeOverride(models.Model):
+    """A freeze is set aside until a moment, or ended for good, when two people say so.
+
+    So is a maintenance that was entered or read wrongly.
+    """
+
+    freeze = models.ForeignKey(
+        FreezeRow, on_delete=models.PROTECT, null=True, blank=True, related_name="overrides"
+    )
+    maintenance = models.ForeignKey(
+        Maintenance, on_delete=models.PROTECT, null=True, blank=True, related_name="overrides"
+    )
+    package = models.ForeignKey(
+        Package, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        help_text="only for this package; none: for all",
+    )  # fmt: skip
+    reason = models.CharField(max_length=400)
+    until = models.DateTimeField(null=True, blank=True, help_text="none: it ends for good")
+    asked_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    confirmed_by = models.ForeignKey(
+        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(
+        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OverrideQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(freeze=None) ^ models.Q(maintenance=None),
+                name="override_of_one_thing",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by=None)
+                | ~models.Q(confirmed_by=models.F("asked_by")),
+                name="override_by_two_people",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by=None, confirmed_at=None)
+                | models.Q(confirmed_by__isnull=False, confirmed_at__isnull=False),
+                name="override_confirmed_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.of} set aside until {self.until or 'for good'}"
+
+    @property
+    def of(self) -> FreezeRow | Maintenance:
+        """Return what is set aside."""
+        found = self.freeze or self.maintenance
+        if found is None:
+            raise LookupError("an override of nothing")
+        return found
 
 
 class TrustRead(models.Model):

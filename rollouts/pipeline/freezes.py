@@ -30,10 +30,9 @@ def closed_for(
 ) -> dict[int, tuple[ClosedSpan, ...]]:
     """Return what is closed for each org, by its row, each stretch with its reason.
 
-    Overrides that two people gave are taken off, from now until they expire; maintenance of
-    Salesforce's can't be set aside. A freeze that can't be read closes all of ``within``: what
-    is not understood is held. The stretches may overlap; ``freeze_id`` is "freeze 12" or
-    "maintenance 7".
+    Overrides that two people gave are taken off, from their word until they expire. A freeze that
+    can't be read closes all of ``within``: what is not understood is held. The stretches may
+    overlap; ``freeze_id`` is "freeze 12" or "maintenance 7".
     """
     freezes, closed = _freezes(within)
     aside = _aside(package, now)
@@ -57,9 +56,8 @@ def closed_for(
             fiscal_start=fiscal.get(place.customer, 1),
         )
         if subject not in shared:
-            frozen = _less(closed_spans(freezes, subject, within), aside)
-            work = at_work.get(subject.instance, ())
-            shared[subject] = tuple(sorted((*closed, *frozen, *work)))
+            known = (*closed_spans(freezes, subject, within), *at_work.get(subject.instance, ()))
+            shared[subject] = tuple(sorted((*closed, *_less(known, aside))))
         found[pk] = shared[subject]
     return found
 
@@ -100,9 +98,10 @@ def _aside(package: Package | None, now: datetime) -> dict[str, Spans]:
     )
     found: dict[str, Spans] = {}
     for row in rows:
-        if row.confirmed_at is not None and row.confirmed_at < row.until:
+        if row.confirmed_at and row.until and row.confirmed_at < row.until:
             span = Span(_utc(row.confirmed_at), _utc(row.until))
-            key = f"freeze {row.freeze_id}"
+            what = f"freeze {row.freeze_id}" if row.freeze_id else ""
+            key = what or f"maintenance {row.maintenance_id}"
             found[key] = union((*found.get(key, ()), span))
     return found
 

@@ -8,76 +8,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from rollouts.domain.freeze_rules import written
-from rollouts.domain.freezes import FiscalEnd, Once, Period, Rule, Yearly, together
+from rollouts.domain.freezes import FiscalEnd, Once, Period, together
 from rollouts.domain.org_time import ZoneSource
 from rollouts.domain.spans import Span
 from rollouts.domain.windows import BadWindow
 from rollouts.models import (
-    Account,
-    Connection,
     FiscalYear,
     FreezeOverride,
-    FreezeRow,
-    Licence,
     Maintenance,
-    Org,
     Package,
-    Person,
     WindowRule,
     ZoneWord,
 )
-from rollouts.pipeline.freezes import ClosedSpan, closed_for
+from rollouts.pipeline.freezes import closed_for
 from rollouts.pipeline.zones import org_times
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-DECEMBER = Span(datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
-CHRISTMAS = Yearly((12, 24), (12, 26))
+from tests.support.calendars import CHRISTMAS, DECEMBER, NOW, Fleet
 
 pytestmark = pytest.mark.django_db
-
-
-class Fleet:
-    """A few orgs and people, made as a story needs them."""
-
-    def __init__(self) -> None:
-        self.pia = Person.objects.create(email="pia@example.test", name="Pia")
-        self.ari = Person.objects.create(email="ari@example.test", name="Ari")
-        self.link = Connection.objects.create(
-            name="Org", login_url="http://127.0.0.1:8999", simulated=True
-        )
-        self.package = Package.objects.create(
-            connection=self.link, sf_id="033000000000001AAA", name="Harbor", namespace="hbr"
-        )
-
-    def org(self, instance: str = "", account: Account | None = None) -> Org:
-        number = Org.objects.count() + 1
-        org = Org.objects.create(
-            key=f"00D{number:012d}AAA", name=f"Org {number}", folded=f"org {number}",
-            is_production=True, status="Active", instance=instance, first_seen_at=NOW,
-        )  # fmt: skip
-        if account:
-            Licence.objects.create(
-                connection=self.link, sf_id=f"a0A{number:012d}AAA", org_key=org.key,
-                account=account, modified=NOW, read_at=NOW,
-            )  # fmt: skip
-        return org
-
-    def account(self, name: str = "Acme", *, zone: str = "", country: str = "") -> Account:
-        number = Account.objects.count() + 1
-        return Account.objects.create(
-            connection=self.link, sf_id=f"001{number:012d}AAA", name=name, zone=zone,
-            country=country,
-        )  # fmt: skip
-
-    def freeze(self, rule: Rule, scope: str = "all", among: tuple[str, ...] = ()) -> FreezeRow:
-        return FreezeRow.objects.create(
-            name="Quiet days", scope=scope, among=list(among), rule=written(rule), zone="UTC",
-            by=self.pia, since=NOW,
-        )  # fmt: skip
-
-    def closed(self, org: Org, package: Package | None = None) -> tuple[ClosedSpan, ...]:
-        return closed_for([org.pk], package or self.package, DECEMBER, NOW)[org.pk]
 
 
 @pytest.fixture

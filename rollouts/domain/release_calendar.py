@@ -19,7 +19,7 @@ REVIEWED = date(2026, 11, 23)
 SANDBOXES = frozenset({"*S", "CS*"})
 # From Friday noon UTC, when the night begins in Auckland, until Sunday noon, when the last instance
 # in America has had its night.
-_BEGINS, _LASTS = time(12), timedelta(days=2)
+_BEGINS, _LASTS = time.fromisoformat("12:00"), timedelta(days=2)
 _HABIT = "Pushboard's default; frozen by most who push to companies"
 _AS_BEFORE = "guessed: the same weekend as a year before"
 _TRUST = "Salesforce Trust, api.status.salesforce.com, as it listed one European instance"

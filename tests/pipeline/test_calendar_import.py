@@ -90,7 +90,7 @@ def row(**changed: str) -> str:
 
 
 TIMES = ("DTSTART:20261205T010000Z", "DTEND:20261205T050000Z")
-BAD = {
+BAD: dict[str, tuple[str | bytes, str]] = {
     "nothing": (b"", "empty"),
     "blank": (b" \n\n", "empty"),
     "too large": (b"x" * 1_000_001, "larger than 1 MB"),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rollouts', '0014_lighter_sync'),
+        ('rollouts', '0015_foresight'),
     ]
 
     operations = [

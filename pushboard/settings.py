@@ -76,6 +76,8 @@ SALESFORCE: dict[str, Any] = {
     # Seconds to wait for an answer. The longest Celery step is 75 s, so 60 leaves room to record
     # that no answer came.
     "timeout": env.number("PUSHBOARD_SF_TIMEOUT", 60, least=1, most=65),
+    # API calls of the day that only stopping may use: a cancel and its read for each armed batch.
+    "calls_reserve": int(env.number("PUSHBOARD_SF_CALLS_RESERVE", 50, least=50, most=10_000)),
     "ca_bundle": env.text("PUSHBOARD_CA_BUNDLE"),
 }
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import BatchState, RolloutState, WaveState
+from rollouts.domain.planner import BLOCKING_UNKNOWN
 from rollouts.domain.policy import Policy
 
 
@@ -28,6 +29,7 @@ class LiveReads:
     job_orgs: tuple[str, ...]
     not_pushable: tuple[tuple[str, str], ...] = ()
     foreign_orgs: tuple[str, ...] = ()
+    blocking_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ def _read(facts: ArmFacts, live: LiveReads, policy: Policy, now: datetime) -> Se
     if difference:
         reasons.append(f"the orgs at Salesforce differ from the approved list: {difference}")
     reasons.extend(f"{org}: {why}" for org, why in live.not_pushable)
+    if not live.blocking_known:
+        reasons.append(f"nobody can read {BLOCKING_UNKNOWN}")
     if live.foreign_orgs:
         reasons.append(f"another push request holds {len(live.foreign_orgs)} of these orgs")
     return reasons

@@ -16,6 +16,12 @@ from rollouts.domain.business_days import region
 from rollouts.domain.policy import Policy, WaveKind
 from rollouts.domain.versions import Number
 
+# Unknown is neither yes nor no, and what is unknown holds.
+BLOCKING_READ_FROM = 60.0
+BLOCKING_UNKNOWN = (
+    f"whether the customer blocks pushes, which takes API version {BLOCKING_READ_FROM} or newer"
+)
+
 
 class Because(StrEnum):
     """Why a candidate is not in the plan."""
@@ -26,6 +32,7 @@ class Because(StrEnum):
     NEWER = "newer"
     BETA = "beta"
     BLOCKED = "blocked"
+    BLOCKING_UNKNOWN = "blocking_unknown"
     EXCLUDED = "excluded"
     ELSEWHERE = "elsewhere"
 
@@ -37,6 +44,7 @@ WORDS = {
     Because.NEWER: "on a newer version; a push never goes back",
     Because.BETA: "a beta is installed; the customer must uninstall it first",
     Because.BLOCKED: "the customer blocks pushes",
+    Because.BLOCKING_UNKNOWN: f"nobody can read {BLOCKING_UNKNOWN}",
     Because.EXCLUDED: "on the exclusion list",
     Because.ELSEWHERE: "in another rollout that has not ended",
 }
@@ -58,7 +66,7 @@ class Candidate:
     is_beta: bool = False
     is_own: bool = False
     instance: str = ""
-    blocked: bool = False
+    blocked: bool | None = False  # None: can't be read
     excluded: str = ""
     elsewhere: str = ""
     chosen: bool = True
@@ -102,7 +110,8 @@ def reason_out(candidate: Candidate, to: Number) -> Because | None:
         (candidate.number.release == to.release, Because.ALREADY_CURRENT),
         (candidate.number > to, Because.NEWER),
         (candidate.is_beta, Because.BETA),
-        (candidate.blocked, Because.BLOCKED),
+        (candidate.blocked is True, Because.BLOCKED),
+        (candidate.blocked is None, Because.BLOCKING_UNKNOWN),
         (bool(candidate.excluded), Because.EXCLUDED),
         (bool(candidate.elsewhere), Because.ELSEWHERE),
     )

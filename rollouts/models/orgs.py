@@ -69,7 +69,9 @@ class Installation(models.Model):
         Package, on_delete=models.PROTECT, related_name="installations", db_index=False
     )
     version = models.ForeignKey(PackageVersion, on_delete=models.PROTECT, related_name="+")
-    blocked = models.BooleanField(default=False, help_text="the customer blocks pushes")
+    blocked = models.BooleanField(
+        default=False, null=True, help_text="the customer blocks pushes; null: can't be read"
+    )
     read_at = models.DateTimeField(help_text="just before the read that last showed this row")
     since_after = models.DateTimeField(null=True, blank=True)
     since_before = models.DateTimeField()

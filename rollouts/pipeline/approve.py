@@ -11,6 +11,7 @@ from rollouts.domain.digest import FrozenPlan, digest, short
 from rollouts.domain.lifecycle import RolloutState, TargetState, WaveState
 from rollouts.domain.permissions import Permission, may
 from rollouts.domain.permissions import approval_refusal as refusal_for
+from rollouts.domain.planner import BLOCKING_UNKNOWN
 from rollouts.domain.policy import WaveKind, batch_sizes
 from rollouts.models import (
     Approval,
@@ -174,6 +175,8 @@ def drift(frozen: FrozenList) -> Drift:
                 f"{row.org.name} went from {row.from_version.label} to "
                 f"{seen.version.label} by itself"
             )
+        elif seen.blocked is None:
+            changes.append(f"{row.org.name}: nobody can read {BLOCKING_UNKNOWN}")
         elif seen.blocked:
             changes.append(f"{row.org.name} blocks pushes now")
         elif not seen.org.is_active:

@@ -105,6 +105,7 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
         job_orgs=tuple(jobs),
         not_pushable=tuple(lost),
         foreign_orgs=tuple(foreign),
+        blocking_known=all(row.blocking_known for row in installed.values()),
     )
 
 
@@ -216,8 +217,8 @@ def _facts(
         cancel_wanted=fresh.cancel_wanted_at is not None,
         watcher_seen=holds.watcher_seen(fresh.connection, now),
         fuse=timing.fuse(rollout.policy),
-        calls_left=budget.left if budget else holds.CALLS_RESERVE,
-        calls_reserve=holds.CALLS_RESERVE,
+        calls_left=budget.left if budget else holds.calls_reserve(),
+        calls_reserve=holds.calls_reserve(),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, TargetState
 from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Package, Rollout, SyncRun
 from rollouts.pipeline import clock, dependencies, letting, memory, sweep
@@ -11,8 +13,11 @@ from rollouts.pipeline import clock, dependencies, letting, memory, sweep
 # Real seconds. The watcher looks every few ticks; a sync comes every quarter of an hour.
 WATCHER_SILENT = 60.0
 SYNC_OLD = timedelta(hours=24)
-# Calls kept back so that everything armed can still be canceled and read back.
-CALLS_RESERVE = 50
+
+
+def calls_reserve() -> int:
+    """Return how many calls are kept back, so that all that is armed can be canceled and read."""
+    return int(settings.SALESFORCE["calls_reserve"])
 
 
 def set_by_people(rollout: Rollout) -> list[str]:
@@ -108,11 +113,11 @@ def _unknown_requests(rollout: Rollout, link: Connection, now: datetime) -> list
 def _few_calls_left(link: Connection) -> bool:
     if link.calls_used is None or link.calls_limit is None:
         return False
-    return link.calls_limit - link.calls_used < CALLS_RESERVE
+    return link.calls_limit - link.calls_used < calls_reserve()
 
 
 def calls_left(link: Connection) -> int:
     """Return the API calls left as last read; unknown counts as plenty only before any call."""
     if link.calls_used is None or link.calls_limit is None:
-        return CALLS_RESERVE
+        return calls_reserve()
     return link.calls_limit - link.calls_used

@@ -12,6 +12,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from rollouts.domain import ids
 from rollouts.domain.lifecycle import ROLLOUT_ENDS, TargetState, WaveState
+from rollouts.domain.planner import BLOCKING_UNKNOWN
 from rollouts.models import (
     Attempt,
     Exclusion,
@@ -223,7 +224,8 @@ def why_not_newest(row: Installation, newest: PackageVersion | None, known: Arou
     if newest is None or row.version.number >= newest.number:
         return "It is on the newest version."
     reasons = (
-        ("The customer blocks pushes to this org.", row.blocked),
+        ("The customer blocks pushes to this org.", row.blocked is True),
+        (f"Nobody can read {BLOCKING_UNKNOWN}.", row.blocked is None),
         ("The org is inactive in Salesforce, and inactive orgs can't receive pushes.",
          not row.org.is_active),
         ("A beta is installed; the customer must uninstall it first.", not row.version.released),

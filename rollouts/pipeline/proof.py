@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from rollouts.domain.connecting import AuthKind, OrgRole
 from rollouts.domain.permissions import Permission
+from rollouts.domain.planner import BLOCKING_READ_FROM, BLOCKING_UNKNOWN
 from rollouts.domain.policy import Policy
 from rollouts.models import Batch, Connection, Person, RemoteCall, SelfTestRequest
 from rollouts.pipeline import clock, connections, holds
@@ -248,7 +249,7 @@ class _Proof:
 
     def _judge_calls(self, budget: Budget) -> None:
         says = f"{max(0, budget.left):,} of {budget.limit:,} API calls of 24 hours are left."
-        if budget.left < holds.CALLS_RESERVE:
+        if budget.left < holds.calls_reserve():
             self._bad("calls", trouble(Kind.QUOTA_GONE, self.link, what=says))
         else:
             self._ok("calls", says)
@@ -277,7 +278,11 @@ class _Proof:
             self._packages(packages)
 
     def _version(self, seen: Capabilities) -> None:
-        if seen.api_version in seen.api_versions:
+        if seen.api_version in seen.api_versions and float(seen.api_version) < BLOCKING_READ_FROM:
+            says = f"Version {seen.api_version}, which this org answers. Nobody can read"
+            self._open("api", f"{says} {BLOCKING_UNKNOWN}; until then nothing is planned or armed.",
+                       "Set PUSHBOARD_SF_API_VERSION to 60.0 or newer.")  # fmt: skip
+        elif seen.api_version in seen.api_versions:
             self._ok("api", f"Version {seen.api_version}, which this org answers.")
         else:
             newest = seen.api_versions[-1] if seen.api_versions else "none"

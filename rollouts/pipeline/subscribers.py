@@ -37,6 +37,8 @@ _NAME_LIMIT, _FOLDED_LIMIT = 255, 512
 
 
 T = TypeVar("T")
+# Keys of an org and of a version, and whether the customer blocks pushes.
+_Fresh = tuple[int, int, bool | None]
 
 
 class TooManyGone(Exception):
@@ -65,7 +67,7 @@ class _Known:
 
     pk: int
     version: int
-    blocked: bool
+    blocked: bool | None
     gone: bool
 
 
@@ -111,17 +113,17 @@ def store(
             raise TooManyGone(gone, len(known))
     orgs = _store_orgs([row for key, row in here.items() if key not in strange], run.read_at)
     tally = Tally(listed=len(here), strange=len(strange))
-    fresh: list[tuple[int, int, bool]] = []
-    moved: dict[int, tuple[int, bool]] = {}
+    fresh: list[_Fresh] = []
+    moved: dict[int, tuple[int, bool | None]] = {}
     same: list[int] = []
     for key, row in here.items():
         if key in strange:
             continue
         version, old = versions[row.version_id], known.get(key)
         if old is None:
-            fresh.append((orgs[key], version, row.blocked))
-        elif old.version != version or old.gone or old.blocked != row.blocked:
-            moved[old.pk] = (version, row.blocked)
+            fresh.append((orgs[key], version, row.blocks))
+        elif old.version != version or old.gone or old.blocked != row.blocks:
+            moved[old.pk] = (version, row.blocks)
         else:
             same.append(old.pk)
     tally.retired = _retire([known[key].pk for key in gone], run.read_at)
@@ -200,7 +202,7 @@ def _store_orgs(rows: list[SfSubscriber], read_at: datetime) -> dict[str, int]:
     return keys
 
 
-def _begin(package: Package, fresh: list[tuple[int, int, bool]], run: SyncRun) -> int:
+def _begin(package: Package, fresh: list[_Fresh], run: SyncRun) -> int:
     """Store installations seen for the first time."""
     insert_rows(
         Installation,
@@ -229,7 +231,7 @@ def _seen_again(package: Package, only: list[int] | None, but: set[int], run: Sy
         rows.filter(pk__in=part).update(read_at=run.read_at, generation=run.pk)
 
 
-def _move(moved: dict[int, tuple[int, bool]], run: SyncRun) -> int:
+def _move(moved: dict[int, tuple[int, bool | None]], run: SyncRun) -> int:
     """Take changed rows over; a changed version becomes history, with its proof."""
     written = 0
     for part in _parts(sorted(moved)):

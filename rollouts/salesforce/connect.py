@@ -174,6 +174,7 @@ def build_gateway(
             transport, login_url, credentials or credentials_of(connection, name=name), name=name
         ),
         api_version=settings.SALESFORCE["api_version"],
+        reserve=settings.SALESFORCE["calls_reserve"],
         # Without a row there is nobody who could have turned push mode on.
         writes_allowed=bool(settings.SIMULATION),
         name=name,

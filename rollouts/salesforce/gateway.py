@@ -94,6 +94,11 @@ class SfSubscriber:
     may_block: bool = False
     blocking_known: bool = True
 
+    @property
+    def blocks(self) -> bool | None:
+        """Whether its owner blocks pushes; None when nobody can read that."""
+        return self.blocked if self.blocking_known else None
+
 
 @dataclass(frozen=True, slots=True)
 class SfRequest:

@@ -96,7 +96,6 @@ class Options:
     role: Role = Role.DEV_HUB
     push_enabled: bool = True
     lma: bool = False  # the License Management App is in the vendor's own org too
-    user_may_push: bool = True  # the user has the permission that creating pushes takes
     client_id: str = "pushboard-demo"
     client_secret: str = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
     username: str = "releases@harborline.example"
@@ -115,7 +114,7 @@ class Options:
     run_as_user: bool = True  # the app names a user for client credentials
     ip_allowed: bool = True
     api_allowed: bool = True  # the user may call the API
-    push_permission: bool = True  # the user may push
+    push_permission: bool = True  # the user has what creating pushes takes
     limits_readable: bool = True  # the user may see the limits
     unreviewed_packages: tuple[str, ...] = ()  # names of packages without a security review
     excluded_orgs: tuple[str, ...] = ()  # 15-character keys on the exclusion list

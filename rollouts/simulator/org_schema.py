@@ -59,5 +59,5 @@ def _shown(sobject: SObject, options: Options) -> SObject:
         fields += CREATED_FIELDS
     if options.unknowns.old_licence_names:
         fields = tuple(field for field in fields if field.name not in NEWER_NAMES)
-    locked = sobject.writable and not options.user_may_push
+    locked = sobject.writable and not options.push_permission
     return replace(sobject, fields=fields, locked=locked)

@@ -37,10 +37,9 @@ ACCESS: Final = {
 }
 PLATFORM: Final = {
     "lma": "the License Management App is in the vendor's own org too",
-    "user_may_push": "the user may create pushes (else the objects can only be read)",
     "push_enabled": "push upgrades are enabled for this org (else INVALID_TYPE)",
     "api_allowed": "the user may call the API (else API_DISABLED_FOR_ORG)",
-    "push_permission": "the user may push",
+    "push_permission": "the user may create pushes; what else they see is an open question",
     "limits_readable": "the user may see the limits",
     "unreviewed_packages": "packages that have not passed the security review, by name",
     "excluded_orgs": "15-character keys on the push upgrade exclusion list",

@@ -108,6 +108,7 @@ def test_each_fact_alone_refuses(change: dict[str, Any]) -> None:
         {"job_orgs": ("a", "c")},
         {"not_pushable": (("a", "gone"),)},
         {"foreign_orgs": ("a",)},
+        {"blocking_known": False},
     ],
 )
 def test_each_live_read_alone_refuses(change: dict[str, Any]) -> None:

@@ -80,6 +80,7 @@ def test_orgs_that_need_nothing_are_named_with_the_reason() -> None:
         Candidate("newer", Number(4, 4), is_production=True),
         Candidate("asleep", Number(4, 2), is_production=True, is_active=False),
         Candidate("locked", Number(4, 2), is_production=True, blocked=True),
+        Candidate("unread", Number(4, 2), is_production=True, blocked=None),
         Candidate("busy", Number(4, 2), is_production=True, elsewhere="hbr-4-2-2"),
         Candidate("beta", Number(4, 2), is_production=True, is_beta=True),
     ]
@@ -88,6 +89,7 @@ def test_orgs_that_need_nothing_are_named_with_the_reason() -> None:
         "newer": Because.NEWER,
         "asleep": Because.INACTIVE,
         "locked": Because.BLOCKED,
+        "unread": Because.BLOCKING_UNKNOWN,
         "busy": Because.ELSEWHERE,
         "beta": Because.BETA,
     }

@@ -19,7 +19,7 @@ from rollouts.pipeline.proof import Check, Verdict
 from rollouts.pipeline.troubles import Kind
 from rollouts.salesforce import connect
 from rollouts.salesforce.errors import LoginLost, Refused, TryAgain
-from rollouts.simulator import Options, Simulator
+from rollouts.simulator import Options, Simulator, Unknowns
 from rollouts.simulator import Role as SimulatedRole
 from tests.support.org import USER, change, connected, simulated_org
 
@@ -193,7 +193,8 @@ def test_each_failure_has_its_own_sentence_here_and_in_doctor(
 ) -> None:
     options = Options(
         push_enabled=given is not _push_not_enabled,
-        user_may_push=given is not _missing_permission,
+        push_permission=given is not _missing_permission,
+        unknowns=Unknowns(missing_permission_shows_objects=True),
     )
     with simulated_org(options) as sim:
         link = given(sim)
@@ -218,6 +219,16 @@ def test_an_api_version_that_the_org_does_not_answer_is_said(settings: Any) -> N
 
     assert {key for key, one in checks.items() if one.verdict is Verdict.BAD} == {"api"}
     assert checks["api"].kind == Kind.OLD_API
+
+
+def test_an_api_version_that_cant_tell_who_blocks_pushes_is_said(settings: Any) -> None:
+    settings.SALESFORCE = {**settings.SALESFORCE, "api_version": "59.0"}
+    with simulated_org():
+        checks = proved(connected())
+
+    assert checks["api"].verdict is Verdict.UNKNOWN
+    assert "whether the customer blocks pushes" in checks["api"].says
+    assert "PUSHBOARD_SF_API_VERSION" in checks["api"].do
 
 
 @pytest.mark.parametrize(("late", "side"), [(600, "behind"), (-600, "ahead of")])

@@ -14,10 +14,9 @@ from rollouts.salesforce.auth import ClientCredentials, Credentials, Login
 from rollouts.salesforce.hosts import Hosts
 from rollouts.salesforce.live import SalesforceGateway
 from rollouts.salesforce.transport import Transport
-from rollouts.simulator import FAST, Options, Simulator
+from rollouts.simulator import FAST, Options, Simulator, certificates
 from rollouts.simulator.server import SimulatorServer
 from tests.support.in_process import InProcess
-from tests.support.tls import authority
 
 HOST = "127.0.0.1:8999"
 START = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
@@ -107,14 +106,13 @@ def staged(
         sim.close()
         return
     with TemporaryDirectory() as folder:
-        made = authority()
         secure = how == TLS
-        server = SimulatorServer(sim, tls=made.context(Path(folder)) if secure else None)
+        server = SimulatorServer(sim, tls=certificates.context(Path(folder)) if secure else None)
         transport = Transport(
             Hosts.simulation([f"127.0.0.1:{server.port}"]),
             timeout=timeout,
             now=lambda: stage.at,
-            ca_bundle=made.bundle(Path(folder)) if secure else "",
+            ca_bundle=str(Path(folder) / certificates.AUTHORITY) if secure else "",
         )
         url = f"{server.scheme}://127.0.0.1:{server.port}"
         stage.gateway = _gateway(stage, transport, url, credentials)

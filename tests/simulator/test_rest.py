@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollouts.simulator import Options, Role, Simulator
+from rollouts.simulator import Options, Role, Simulator, Unknowns
 
 from .caller import FORM, Caller, StoppedClock, job
 from .conftest import Build
@@ -211,7 +211,7 @@ def test_an_org_without_push_has_no_push_objects(build: Build) -> None:
 
 
 def test_a_user_without_the_permission_reads_pushes_and_creates_none(build: Build) -> None:
-    org = build(user_may_push=False)
+    org = build(push_permission=False, unknowns=Unknowns(missing_permission_shows_objects=True))
     assert org.ask("SELECT Id FROM PackagePushRequest").status == 200
     assert not org.get("sobjects/PackagePushRequest/describe").ok()["createable"]
     reply = org.post("sobjects/PackagePushRequest", {"PackageVersionId": org.version("4.2.2")})

@@ -231,7 +231,7 @@ def test_what_does_a_user_without_the_permission_see(build: Build, *, switched: 
         org.ask("SELECT Id FROM PackageSubscriber LIMIT 1"),
     )
     if switched:
-        assert wrote.error == (403, "INSUFFICIENT_ACCESS")
+        assert wrote.error == (400, "INSUFFICIENT_ACCESS_OR_READONLY")
         assert asked.status == 200
     else:
         assert wrote.error == (404, "NOT_FOUND")

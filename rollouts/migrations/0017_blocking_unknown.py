@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rollouts', '0015_foresight'),
+        ('rollouts', '0016_override_of'),
     ]
 
     operations = [

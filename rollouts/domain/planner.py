@@ -5,15 +5,14 @@ Same input, same plan: the only chance in it is a hash of the seed and the org's
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollouts.domain.business_days import region
+from rollouts.domain.audience import Ring
+from rollouts.domain.ladder import Step, bearable, ladder, later_from
 from rollouts.domain.policy import Policy, WaveKind
+from rollouts.domain.strata import shuffled, spread
 from rollouts.domain.versions import Number
 
 # Unknown is neither yes nor no, and what is unknown holds.
@@ -21,6 +20,7 @@ BLOCKING_READ_FROM = 60.0
 BLOCKING_UNKNOWN = (
     f"whether the customer blocks pushes, which takes API version {BLOCKING_READ_FROM} or newer"
 )
+LATE_RANK = 2
 
 
 class Because(StrEnum):
@@ -35,6 +35,7 @@ class Because(StrEnum):
     BLOCKING_UNKNOWN = "blocking_unknown"
     EXCLUDED = "excluded"
     ELSEWHERE = "elsewhere"
+    NEVER_FIRST = "never_first"
 
 
 WORDS = {
@@ -47,6 +48,7 @@ WORDS = {
     Because.BLOCKING_UNKNOWN: f"nobody can read {BLOCKING_UNKNOWN}",
     Because.EXCLUDED: "on the exclusion list",
     Because.ELSEWHERE: "in another rollout that has not ended",
+    Because.NEVER_FIRST: "never first, and too few other production orgs are here to go before it",
 }
 
 
@@ -119,23 +121,73 @@ def reason_out(candidate: Candidate, to: Number) -> Because | None:
 
 
 def plan_waves(candidates: Iterable[Candidate], to: Number, policy: Policy, seed: str) -> Plan:
-    """Cut the candidates into waves: own orgs, sandboxes, canary, then the ladder."""
+    """Cut the candidates into waves: own orgs, sandboxes, canary, then the ladder.
+
+    Raises `ladder.TooManyWaves` for more production orgs than the policy's growth can reach.
+    """
     left_out: dict[str, Because] = {}
-    own: list[Candidate] = []
-    sandboxes: list[Candidate] = []
-    production: list[Candidate] = []
+    inside: list[Candidate] = []
     for candidate in candidates:
         because = reason_out(candidate, to)
         if because:
             left_out[candidate.org] = because
-        elif candidate.is_own and len(own) < policy.own_limit:
-            own.append(candidate)
-        elif candidate.is_production:
-            production.append(candidate)
         else:
-            sandboxes.append(candidate)
+            inside.append(candidate)
+    first, sandboxes, late_boxes, production = _classes(inside, policy, seed)
+    free = [one for one in production if not one.never_first]
+    later = [one for one in production if one.never_first]
+    kept = bearable(len(free), len(later), policy)
+    later = shuffled(later, seed)
+    left_out |= dict.fromkeys((one.org for one in later[kept:]), Because.NEVER_FIRST)
+    return Plan(_waves(first, sandboxes, late_boxes, free, later[:kept], policy, seed), left_out)
 
-    total = len(production)
+
+def _classes(
+    inside: Sequence[Candidate], policy: Policy, seed: str
+) -> tuple[list[Candidate], list[Candidate], list[Candidate], list[Candidate]]:
+    """Return the first wave, the sandboxes, the late sandboxes and the production orgs.
+
+    Own orgs beyond the first wave's limit go with the sandboxes: before any customer's production.
+    """
+    own = shuffled([one for one in inside if _is_ours(one)], seed)
+    first = own[: policy.own_limit]
+    first += _volunteers(inside, seed)[: policy.own_limit - len(first)]
+    in_first = {one.org for one in first}
+    rest = [one for one in inside if one.org not in in_first]
+    boxes = [one for one in rest if _is_ours(one) or not one.is_production]
+    production = [one for one in rest if one.is_production and not _is_ours(one)]
+    late = [one for one in boxes if one.ring == Ring.LATE and not _is_ours(one)]
+    in_time = [one for one in boxes if one.ring != Ring.LATE or _is_ours(one)]
+    return first, shuffled(in_time, seed), shuffled(late, seed), production
+
+
+def _is_ours(candidate: Candidate) -> bool:
+    return candidate.is_own or candidate.ring == Ring.OWN
+
+
+def _volunteers(inside: Sequence[Candidate], seed: str) -> list[Candidate]:
+    """List those who asked to be first and may: nobody's production org before its sandboxes."""
+    has_sandbox = {one.customer for one in inside if one.customer and not one.is_production}
+    asked = [
+        one
+        for one in inside
+        if one.volunteer
+        and not one.never_first
+        and not _is_ours(one)
+        and not (one.is_production and one.customer in has_sandbox)
+    ]
+    return sorted(shuffled(asked, seed), key=lambda one: one.is_production)
+
+
+def _waves(
+    first: Sequence[Candidate],
+    sandboxes: Sequence[Candidate],
+    late_boxes: Sequence[Candidate],
+    free: Sequence[Candidate],
+    later: Sequence[Candidate],
+    policy: Policy,
+    seed: str,
+) -> tuple[PlannedWave, ...]:
     waves: list[PlannedWave] = []
 
     def add(kind: WaveKind, name: str, part: Sequence[Candidate], bake: int, share: float) -> None:
@@ -143,18 +195,59 @@ def plan_waves(candidates: Iterable[Candidate], to: Number, policy: Policy, seed
             orgs = tuple(candidate.org for candidate in part)
             waves.append(PlannedWave(kind, name, orgs, bake, approvals(len(orgs), share, policy)))
 
-    add(WaveKind.OWN, "Own orgs", _shuffled(own, seed), policy.bake_own, 0.0)
-    add(WaveKind.SANDBOX, "Sandboxes", _shuffled(sandboxes, seed), policy.bake_sandbox, 0.0)
-    ordered = _spread(production, seed)
-    steps = ladder(total, policy)
+    guests = any(not _is_ours(one) for one in first)
+    add(
+        WaveKind.OWN,
+        "Own orgs and volunteers" if guests else "Own orgs",
+        first,
+        policy.bake_own,
+        0.0,
+    )
+    add(WaveKind.SANDBOX, "Sandboxes", sandboxes, policy.bake_sandbox, 0.0)
+    total = len(free) + len(later)
+    steps = ladder(total, policy, free=len(free))
+    awaited = {one.customer for one in late_boxes if one.customer}
+    ordered = _in_order(free, later, awaited, steps, seed)
     start = 0
-    for rank, (end, bake) in enumerate(steps):
+    for rank, step in enumerate(steps):
+        part = ordered[start : step.end]
+        if any(one.customer in awaited for one in part):
+            add(WaveKind.SANDBOX, "Late sandboxes", late_boxes, policy.bake_sandbox, 0.0)
+            late_boxes, awaited = (), set()
         kind = WaveKind.CANARY if rank == 0 else WaveKind.PRODUCTION
         name = "Canary" if rank == 0 else f"Production {_letter(rank - 1)}"
-        share = 0.0 if rank == 0 else 100.0 * end / total
-        add(kind, name, ordered[start:end], bake, share)
-        start = end
-    return Plan(tuple(waves), left_out)
+        share = 0.0 if rank == 0 else 100.0 * step.end / total
+        add(kind, name, part, step.bake, share)
+        start = step.end
+    add(WaveKind.SANDBOX, "Late sandboxes", late_boxes, policy.bake_sandbox, 0.0)
+    return tuple(waves)
+
+
+def _in_order(
+    free: Sequence[Candidate],
+    later: Sequence[Candidate],
+    awaited: set[str],
+    steps: Sequence[Step],
+    seed: str,
+) -> list[Candidate]:
+    """Order the production orgs: a canary like the whole, then early, usual and late ones.
+
+    Waves below a fifth of all, and the canary, hold free ones only. An org whose customer has a
+    late sandbox is late too: it goes after it.
+    """
+
+    def rank(one: Candidate) -> int:
+        late = one.ring == Ring.LATE or one.customer in awaited
+        return LATE_RANK if late else int(one.ring != Ring.EARLY)
+
+    if not steps:
+        return []
+    canary = steps[0].end
+    ahead = sorted(spread(free, seed), key=lambda one: rank(one) == LATE_RANK)
+    ahead[canary:] = sorted(ahead[canary:], key=rank)
+    gate = later_from(len(free) + len(later))
+    before = max(canary, *(step.end for step in steps if step.end < gate), 0)
+    return ahead[:before] + sorted(spread([*ahead[before:], *later], seed), key=rank)
 
 
 def approvals(orgs: int, cumulative_percent: float, policy: Policy) -> int:
@@ -167,48 +260,5 @@ def approvals(orgs: int, cumulative_percent: float, policy: Policy) -> int:
     return 2 if two else 1
 
 
-def ladder(production: int, policy: Policy) -> list[tuple[int, int]]:
-    """Return (cumulative orgs, bake seconds) per production wave, the canary first.
-
-    No wave's cumulative count exceeds ``growth`` times the one before: steps are put in where
-    the percentages leap, and dropped where there are too few orgs to tell them apart.
-    """
-    if production <= 0:
-        return []
-    canary = max(policy.canary_floor, math.ceil(production * policy.canary_percent / 100))
-    steps = [(min(production, canary, policy.canary_ceiling), policy.bake_canary)]
-    for percent, bake in zip(policy.ladder_percent, policy.bake_production, strict=True):
-        goal = min(production, math.ceil(production * percent / 100))
-        while goal > policy.growth * steps[-1][0]:
-            steps.append((policy.growth * steps[-1][0], policy.bake_production[0]))
-        if goal > steps[-1][0]:
-            steps.append((goal, bake))
-    return steps
-
-
 def _letter(rank: int) -> str:
     return chr(ord("A") + rank)
-
-
-def _key(candidate: Candidate, seed: str) -> str:
-    return hashlib.sha256(f"{seed}:{candidate.org}".encode()).hexdigest()
-
-
-def _shuffled(part: list[Candidate], seed: str) -> list[Candidate]:
-    return sorted(part, key=lambda candidate: _key(candidate, seed))
-
-
-def _spread(part: list[Candidate], seed: str) -> list[Candidate]:
-    """Order orgs so that each stretch of the list holds each stratum in about its share.
-
-    A stratum is a from-version in a region (the instance's first letters): a canary cut from
-    the front is then small and still like the whole.
-    """
-    strata: defaultdict[tuple[Number, str], list[Candidate]] = defaultdict(list)
-    for candidate in _shuffled(part, seed):
-        strata[(candidate.number, region(candidate.instance))].append(candidate)
-    placed: list[tuple[float, str, Candidate]] = []
-    for members in strata.values():
-        for rank, candidate in enumerate(members):
-            placed.append(((rank + 0.5) / len(members), _key(candidate, seed), candidate))
-    return [candidate for _, _, candidate in sorted(placed, key=lambda row: row[:2])]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rollouts.domain import canary
+from rollouts.domain.ladder import TooManyWaves
 from rollouts.domain.lifecycle import RolloutState
 from rollouts.domain.permissions import Permission
-from rollouts.domain.planner import Because, PlannedWave, plan_waves
-from rollouts.domain.policy import Policy, policy_for, raised
+from rollouts.domain.planner import Because, Candidate, PlannedWave, plan_waves
+from rollouts.domain.policy import Policy, WaveKind, policy_for, raised
 from rollouts.domain.versions import Jump, largest_jump
 from rollouts.models import (
     Installation,
@@ -37,7 +40,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A cut that nobody has agreed to yet; customers and seats are those of the orgs in it."""
+    """A cut that nobody has agreed to yet; customers and seats are those of the orgs in it.
+
+    ``canary``: what its canary can and can't show, in sentences;
+    ``trouble``: why there is no cut at all.
+    """
 
     kind: Jump
     policy: Policy
@@ -46,6 +53,8 @@ class Proposal:
     counts: dict[Because, int] = field(default_factory=dict)
     customers: int = 0
     seats: int = 0
+    canary: tuple[str, ...] = ()
+    trouble: str = ""
 
     @property
     def eligible(self) -> int:
@@ -82,7 +91,10 @@ def propose(
     ]
     kind = largest_jump(in_reach, version.number)
     policy = raised(policy_for(kind), choice.largest_batch)
-    cut = plan_waves(people, version.number, policy, seed=version.sf_id)
+    try:
+        cut = plan_waves(people, version.number, policy, seed=version.sf_id)
+    except TooManyWaves as too_many:
+        return Proposal(kind, policy, (), {}, trouble=str(too_many))
     inside = [person for person in people if person.org not in cut.left_out]
     return Proposal(
         kind,
@@ -92,12 +104,22 @@ def propose(
         dict(Counter(cut.left_out.values())),
         customers=len({person.customer for person in inside if person.customer}),
         seats=sum(person.size for person in inside),
+        canary=_canary_says(cut.waves, {person.org: person for person in inside}),
     )
+
+
+def _canary_says(waves: Iterable[PlannedWave], facts: Mapping[str, Candidate]) -> tuple[str, ...]:
+    def orgs(kind: WaveKind) -> list[Candidate]:
+        return [facts[org] for wave in waves if wave.kind is kind for org in wave.orgs]
+
+    return canary.says(orgs(WaveKind.CANARY), orgs(WaveKind.PRODUCTION))
 
 
 def _refuse_bad_choice(version: PackageVersion, proposal: Proposal) -> None:
     if version.push_refusal:
         raise Refusal(f"{version} can't be pushed: {version.push_refusal}.")
+    if proposal.trouble:
+        raise Refusal(proposal.trouble)
     if proposal.eligible:
         return
     newest = Because.ALREADY_CURRENT, Because.NEWER

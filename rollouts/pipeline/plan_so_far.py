@@ -57,4 +57,5 @@ def of(draft: Draft, now: datetime) -> PlanSoFar:
         reach,
         customers=proposal.customers,
         seats=proposal.seats,
+        warnings=(proposal.trouble,) if proposal.trouble else (),
     )

@@ -32,11 +32,11 @@ class Driver:
             person.sign_in()
 
     def plan(self, version: str, orgs: Sequence[str]) -> str:
-        """Plan a rollout of a version (its id) to these orgs through the three pages."""
+        """Plan a rollout of a version (its id) to these orgs through the pages of a draft."""
         pia = self._planner
-        pia.send("/rollouts/new/", version=version)
-        pia.send("/rollouts/new/audience/", org_ids="\n".join(orgs), next="1")
-        where = pia.send("/rollouts/new/waves/")
+        audience = pia.send("/rollouts/new/", version=version)
+        pia.send(audience, rev=1, org_ids="\n".join(orgs), next="1")
+        where = pia.send(audience.replace("/audience/", "/review/"), rev=2)
         self.slug = where.strip("/").rpartition("/")[2]
         return self.slug
 

@@ -100,22 +100,23 @@ def test_an_older_rollout_is_taken_over_only_when_that_is_ticked(
     older = world.versions["4.2.1"]
     Rollout.objects.filter(pk=rollout.pk).update(to_version=older)
     pia = sign_in("pia")
-    pia.post("/rollouts/new/", {"version": newer.sf_id})
-    audience = pia.get("/rollouts/new/audience/").content.decode()
+    draft = pia.post("/rollouts/new/", {"version": newer.sf_id})["Location"].rsplit("/", 2)[0]
+    audience = pia.get(f"{draft}/audience/").content.decode()
     assert f"take over what Harbor 4.2.1 ({rollout.slug}) has left" in audience
-    answer = pia.post("/rollouts/new/audience/", {"take_over": rollout.slug, "next": "1"})
+    chosen = {"rev": 1, "take_over": rollout.slug, "next": "1"}
+    answer = pia.post(f"{draft}/audience/", chosen)
     assert answer.status_code == 303
-    assert (
-        f"Abort Harbor 4.2.1 ({rollout.slug})" in pia.get("/rollouts/new/waves/").content.decode()
-    )
+    page = pia.get(f"{draft}/review/").content.decode()
+    assert f"Abort Harbor 4.2.1 ({rollout.slug})" in page
 
-    refused = pia.post("/rollouts/new/waves/")
+    refused = pia.post(f"{draft}/review/", {"rev": 2})
     assert refused.status_code == 422
     assert "is to be aborted" in refused.content.decode()
     rollout.refresh_from_db()
     assert rollout.state == "active"
 
-    done = pia.post("/rollouts/new/waves/", {"confirmed": rollout.slug}, follow=True)
+    confirmed = {"rev": 2, "confirmed": rollout.slug}
+    done = pia.post(f"{draft}/review/", confirmed, follow=True)
     assert f"{rollout.slug} is being aborted" in done.content.decode()
     rollout.refresh_from_db()
     assert rollout.state == "aborting"

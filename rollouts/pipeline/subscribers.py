@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import TypeVar
 
 from django.db import transaction
@@ -34,6 +35,7 @@ _AT_ONCE = 5_000
 _PUSHED = [AttemptState.IN_PROGRESS.value, AttemptState.SUCCEEDED.value, AttemptState.STUCK.value]
 _ORG_FIELDS = ("name", "folded", "is_production", "status", "instance", "parent_key")
 _NAME_LIMIT, _FOLDED_LIMIT = 255, 512
+_FIRST = itemgetter(0)
 
 
 T = TypeVar("T")
@@ -130,7 +132,7 @@ def store(
     tally.changed = _move(moved, run)
     untouched = {known[key].pk for key in strange if key in known}
     _seen_again(package, None if complete else same, untouched, run)
-    tally.new = _begin(package, fresh, run)
+    tally.new = _begin(package, sorted(fresh, key=_FIRST), run)
     return tally
 
 
@@ -193,6 +195,8 @@ def _store_orgs(rows: list[SfSubscriber], read_at: datetime) -> dict[str, int]:
                 Org(pk=old[0], **dict(zip(_ORG_FIELDS, (name, fold(row.org_name), *values[1:]),
                                           strict=True)))
             )  # fmt: skip
+    # In the order of their keys, so that an index grows at its end and not all over.
+    fresh.sort(key=_FIRST)
     insert_rows(Org, ("key", *_ORG_FIELDS), fresh, same={"first_seen_at": read_at})
     Org.objects.bulk_update(stale, _ORG_FIELDS, batch_size=500)
     keys = {key: pk for key, (pk, _) in known.items()}

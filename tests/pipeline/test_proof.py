@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -163,10 +164,28 @@ def _sealed_by_a_lost_key(_sim: Simulator) -> Connection:
     return link
 
 
+def _clock_off(_sim: Simulator) -> Connection:
+    return connected()
+
+
+@contextmanager
+def failing(given: Callable[[Simulator], Connection]) -> Iterator[Connection]:
+    """A connection with one thing wrong."""
+    options = Options(
+        push_enabled=given is not _push_not_enabled,
+        push_permission=given is not _missing_permission,
+        unknowns=Unknowns(missing_permission_shows_objects=True),
+    )
+    late = timedelta(minutes=10 if given is _clock_off else 0)
+    with simulated_org(options, ahead=late) as sim:
+        yield given(sim)
+
+
 CASES: list[tuple[Callable[[Simulator], Connection], str, Kind, str]] = [
     (_wrong_certificate, "sign_in", Kind.WRONG_CERTIFICATE, "upload it to the app"),
     (_wrong_org, "org", Kind.WRONG_ORG, "00D000000000001EAA"),
     (_push_not_enabled, "objects", Kind.PUSH_NOT_ENABLED, "Partner Support"),
+    (_clock_off, "clock", Kind.CLOCK_OFF, "NTP"),
     (_quota_gone, "calls", Kind.QUOTA_GONE, "used up"),
     (_quota_nearly_gone, "calls", Kind.QUOTA_GONE, "of 40 API calls"),
     (_not_reviewed, "review", Kind.NOT_REVIEWED, "security review"),
@@ -191,13 +210,7 @@ CASES: list[tuple[Callable[[Simulator], Connection], str, Kind, str]] = [
 def test_each_failure_has_its_own_sentence_here_and_in_doctor(
     given: Callable[[Simulator], Connection], where: str, kind: Kind, says: str
 ) -> None:
-    options = Options(
-        push_enabled=given is not _push_not_enabled,
-        push_permission=given is not _missing_permission,
-        unknowns=Unknowns(missing_permission_shows_objects=True),
-    )
-    with simulated_org(options) as sim:
-        link = given(sim)
+    with failing(given) as link:
         checks = proved(link)
         out = StringIO()
         with pytest.raises(CommandError, match="not ok"):

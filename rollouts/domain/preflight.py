@@ -71,10 +71,9 @@ def _overlap(facts: Facts) -> Finding:
         )
     if facts.beside:
         listed = ", ".join(facts.beside)
-        return warn(
+        return ok(
             code,
-            f"Another rollout of this package runs beside it: {listed}. Support hears of both.",
-            "Let it end first.",
+            f"{listed} runs beside it, with other orgs.",
             "rollout",
             (facts.beside[0],),
         )
@@ -110,6 +109,16 @@ def _migration(facts: Facts) -> Finding:
             "Migrate them by Salesforce's own procedure, a few a day.",
         )
     return ok("migration", "No org waits for a move between generations.")
+
+
+def _audience(facts: Facts) -> Finding:
+    if not facts.orgs:
+        return block(
+            "audience",
+            "No org is left in this audience.",
+            "Widen the choice, or look at why each org is left out: step 2.",
+        )
+    return ok("audience", f"{plural(facts.orgs, 'org')} in the plan.")
 
 
 def _fit(facts: Facts) -> Finding:
@@ -166,16 +175,22 @@ def _budget(facts: Facts) -> Finding:
 
 
 def _own(facts: Facts) -> Finding:
+    code = "own_orgs"
     if facts.own:
-        return ok("own_orgs", f"{plural(facts.own, 'own org')} go first.")
+        return ok(code, f"{plural(facts.own, 'own org')} go first.")
     if facts.own_current:
-        return ok("own_orgs", f"{plural(facts.own_current, 'own org')} have this version already.")
-    return block(
-        "own_orgs",
-        "No own or volunteer org is in the plan, and none has this version.",
-        "Add one of yours to the audience, or upgrade one first: no customer should be the first.",
-        "find",
+        return ok(code, f"{plural(facts.own_current, 'own org')} have this version already.")
+    says = "No own or volunteer org is in the plan, and none has this version."
+    do = "Add one of yours to the audience, or upgrade one first: no customer should be the first."
+    production = sum(
+        walked.step.orgs
+        for walked in facts.forecast.waves
+        if walked.step.kind in (WaveKind.CANARY, WaveKind.PRODUCTION)
     )
+    # A few named orgs, or sandboxes only, are a test themselves; still somebody must say so.
+    if production <= facts.policy.canary_floor:
+        return warn(code, says, do, "find")
+    return block(code, says, do, "find")
 
 
 def _canary(facts: Facts) -> Finding:
@@ -259,6 +274,7 @@ def _support(facts: Facts) -> Finding:
 
 
 QUESTIONS: tuple[Question, ...] = (
+    _audience,
     connection,
     majors,
     released,

@@ -44,6 +44,8 @@ def create(planner: Visitor) -> str:
     page = planner.page
     page.get_by_role("button", name="Continue to schedule").click()
     page.get_by_role("button", name="Continue to review").click()
+    for number in range(page.get_by_label("Why do you go on?").count()):
+        page.get_by_label("Why do you go on?").nth(number).fill("It is part of the story.")
     page.get_by_role("button", name="Create the rollout").click()
     page.wait_for_url(re.compile(r"/rollouts/(?!new|drafts)[^/]+/$"))
     return planner.path.strip("/").rpartition("/")[2]

@@ -83,7 +83,7 @@ def answer(code: str, **changed: Any) -> Finding:
 
 def test_a_sound_plan_has_nothing_in_its_way() -> None:
     assert {finding.level for finding in check(SOUND)} == {Level.OK}
-    assert len({finding.code for finding in check(SOUND)}) == len(QUESTIONS) == 17
+    assert len({finding.code for finding in check(SOUND)}) == len(QUESTIONS) == 18
 
 
 BLOCKED: list[tuple[str, dict[str, Any], str]] = [
@@ -98,6 +98,7 @@ BLOCKED: list[tuple[str, dict[str, Any], str]] = [
         "Wave 3: 2 orgs lack Core 3.2.0, 1 of them without it at all, which Harbor 4.3.0 needs.",
     ),
     ("own_orgs", {"own": 0}, "No own or volunteer org is in the plan, and none has this version."),
+    ("audience", {"orgs": 0}, "No org is left in this audience."),
     ("data_age", {"data_as_of": None}, "were never read whole"),
     ("api_calls", {"link": replace(LINK, calls_limit=60, calls_left=60)}, "of 60 API calls"),
 ]
@@ -111,7 +112,6 @@ WARNED: list[tuple[str, dict[str, Any], str]] = [
     ("newer", {"newer": "Harbor 4.3.1"}, "Harbor 4.3.1 is released too"),
     ("salesforce_release", {"calendar_known": False}, "holds no Salesforce release"),
     ("overlap", {"elsewhere": (("hbr-4-2-2", 3),)}, "are in hbr-4-2-2 (3 orgs) and are left out"),
-    ("overlap", {"beside": ("hbr-4-2-2",)}, "Another rollout of this package runs beside it"),
     ("migration", {"migrating": 40}, "40 orgs still to move from the first-generation package"),
     ("canary", {"canary": 0}, "Production begins without a canary."),
     ("canary", {"unseen": {"4.1 in JPN": 31.0}}, "No canary org is like 31 % of the production"),
@@ -192,6 +192,14 @@ def test_own_orgs_that_have_the_version_already_went_first() -> None:
     assert "6 own orgs have this version already." in found.sentence
 
 
+def test_a_few_named_orgs_may_be_the_first_for_a_reason() -> None:
+    few = [Step(1, "Canary", WaveKind.CANARY, (Group(3, OPEN),))]
+
+    found = answer("own_orgs", own=0, forecast=forecast(few, Policy(), PAST, NOW, poll=60))
+
+    assert found.level is Level.WARN
+
+
 def test_the_canary_says_what_it_cannot_detect() -> None:
     assert "up to 12 % may still fail later" in answer("canary").sentence
 
@@ -210,6 +218,13 @@ def test_a_day_with_more_failures_than_support_can_bear_is_told() -> None:
 
     assert found.level is Level.WARN
     assert "support can bear 2 tickets" in found.sentence
+
+
+def test_a_rollout_beside_it_with_other_orgs_is_only_named() -> None:
+    found = answer("overlap", beside=("hbr-4-2-2",))
+
+    assert found.level is Level.OK
+    assert found.sentence == "hbr-4-2-2 runs beside it, with other orgs."
 
 
 def test_freezes_in_the_way_are_named_and_waited_for() -> None:

@@ -155,7 +155,7 @@ def test_ones_own_second_tab_is_no_conflict(pia: Client, draft: Draft) -> None:
 def test_a_rollout_is_not_made_from_a_plan_that_changed_meanwhile(
     pia: Client, paul: Client, draft: Draft
 ) -> None:
-    send(paul, draft, "audience", 1, types="sandbox")
+    send(paul, draft, "audience", 1, types="own")
 
     assert send(pia, draft, "review", 1).status_code == 409
     assert not Rollout.objects.exists()

@@ -15,7 +15,9 @@ from rollouts.domain.permissions import Role
 from rollouts.models import (
     Attempt,
     Batch,
+    CheckMark,
     Connection,
+    FreezeRow,
     Heartbeat,
     Installation,
     Org,
@@ -45,6 +47,12 @@ PEOPLE = {
 }
 HOSTILE = '<script>alert("x")</script> & “Söhne” \u202edrawkcab'
 FAILURE = ("ApexTestFailure", "Apex test failed", "Zone is required on 'Dispatch__c' in 3 records")
+
+
+PROVED = [
+    {"key": key, "title": key, "verdict": "ok", "says": "It is so.", "do": "", "kind": ""}
+    for key in ("permission", "review")
+]
 
 
 def key_of(number: int, prefix: str = ids.ORG) -> str:
@@ -195,7 +203,7 @@ def make(orgs: int = 60) -> World:
         name="Packaging org", login_url="http://127.0.0.1:9", simulated=True, answered_at=now,
         mode="push",
         org_id=key_of(1), org_name="Harbor packaging", calls_used=120, calls_limit=15000,
-        swept_at=now,
+        swept_at=now, proved_at=now, proof=PROVED,
     )  # fmt: skip
     package = Package.objects.create(
         connection=link, sf_id=key_of(1, ids.PACKAGE), name="Harbor", namespace="hbr"
@@ -211,6 +219,14 @@ def make(orgs: int = 60) -> World:
     SyncRun.objects.create(
         package=package, full=True, read_at=now, ended_at=now, ok=True, listed=orgs, new=orgs
     )
+    CheckMark.objects.create(
+        package=package, code="push_major", mark="done", by=people["ada"], at=now
+    )
+    FreezeRow.objects.create(
+        name="Salesforce Spring '27, first group of production", scope="instance",
+        among=["ZZZ1"], zone="UTC", since=now,
+        rule={"kind": "once", "start": "2027-01-15T12:00", "end": "2027-01-17T12:00"},
+    )  # fmt: skip
     for part in ("tick", "watcher", f"watcher {link.pk}", "sync"):
         Heartbeat.objects.create(part=part, beat_at=now)
     return world
@@ -228,6 +244,7 @@ def _version(package: Package, number: int, label: str, now: datetime) -> Packag
     return PackageVersion.objects.create(
         package=package, sf_id=key_of(number, ids.VERSION), name="Winter", major=major, minor=minor,
         patch=patch, build=7, released=extra != "beta", deprecated=extra == "old", seen_at=now,
+        changed=now - timedelta(days=30),
     )  # fmt: skip
 
 

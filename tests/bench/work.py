@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import django
@@ -18,6 +19,7 @@ import django
 django.setup()
 
 from django.core.management import call_command  # noqa: E402  (Django first)
+from django.db import connection  # noqa: E402
 
 from rollouts.domain.connecting import OrgRole  # noqa: E402
 from rollouts.domain.lifecycle import AttemptState  # noqa: E402
@@ -61,6 +63,15 @@ URL = os.environ["PUSHBOARD_SF_LOGIN_URL"]
 PATIENCE = 300.0
 
 
+def server_cpu() -> float | None:
+    """Seconds of CPU that PostgreSQL's process for our connection has used; None without one."""
+    if connection.vendor != "postgresql":
+        return None
+    connection.ensure_connection()
+    told = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+    return int(told.read_text(encoding="utf-8").split()[0]) / 1e9
+
+
 class Measured:
     """Seconds of the wall and API calls between two moments."""
 
@@ -71,9 +82,12 @@ class Measured:
     @contextmanager
     def here(self) -> Iterator[None]:
         before, began, worked = counted(URL), time.perf_counter(), time.process_time()
+        served = server_cpu()
         yield
         self.seconds, self.cpu = time.perf_counter() - began, time.process_time() - worked
         self.calls = counted(URL) - before
+        if served is not None:
+            self.more["cpu_seconds_of_PostgreSQL"] = round((server_cpu() or 0) - served, 2)
 
 
 def linked() -> Connection:

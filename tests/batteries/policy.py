@@ -40,8 +40,7 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 TO = Number(4, 3, 0)
 OWN, SANDBOXES, PRODUCTION, LARGE = 10, 60, 600, 3000
 RATES = (0.0, 0.01, 0.03, 0.05, 0.10, 0.20, 0.30, 0.50)
-FALSE_RATE, FALSE_HALTS = 0.03, 0.10
-BAD_RATE, SOON = 0.20, 20
+FALSE_RATE, FALSE_HALTS, BAD_RATE, SOON = 0.03, 0.10, 0.20, 20
 
 
 @dataclass(frozen=True, slots=True)

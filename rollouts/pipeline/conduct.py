@@ -41,7 +41,9 @@ _UNDER_WAY = [
 @writing()
 def conduct(rollout: Rollout, now: datetime) -> list[Action]:
     """Decide about one rollout and do it; returns what was decided, for the log and the page."""
-    rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
+    # The lock first, and only then what hangs on it: rows that are read while waiting are old.
+    Rollout.objects.select_for_update().get(pk=rollout.pk)
+    rollout = Rollout.objects.select_related("to_version__package__connection").get(pk=rollout.pk)
     facts = gather(rollout, now)
     actions = decide(facts, rollout.policy, now)
     for action in actions:
@@ -56,7 +58,9 @@ def conduct(rollout: Rollout, now: datetime) -> list[Action]:
 def gather(rollout: Rollout, now: datetime) -> RolloutFacts:
     """Count everything that a decision needs, from the rows as they are now."""
     policy = rollout.policy
-    waves = rollout.waves.select_related("frozen_list", "rollout__to_version__package")
+    waves = rollout.waves.select_related(
+        "frozen_list__wave__rollout", "rollout__to_version__package"
+    )
     targets: dict[int, Counter[str]] = {}
     for wave, state, count in (
         rollout.targets.order_by().values_list("wave", "state").annotate(n=Count("pk"))

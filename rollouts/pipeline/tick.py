@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 def tick() -> None:
     """Look after every running rollout once; one rollout's trouble does not stop the others."""
     memory.look_back()
-    for rollout in Rollout.objects.running().order_by("pk"):
+    running = Rollout.objects.running().select_related("to_version__package__connection")
+    for rollout in running.order_by("pk"):
         try:
             _look_after(rollout)
         except (SalesforceError, Overtaken) as error:

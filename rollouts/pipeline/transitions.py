@@ -47,25 +47,26 @@ def demand(by: Person, permission: Permission, now: datetime) -> None:
 
 
 @contextmanager
-def writing() -> Iterator[None]:
-    """One transaction that will write history; also a decorator.
+def writing(*, savepoint: bool = True) -> Iterator[ChainHead]:
+    """One transaction that will write history, with the chain's newest link; also a decorator.
 
     The chain's single row is locked before anything else. Whoever writes history so takes its
     locks in one order, and two of them can't wait for each other. These transactions are short,
-    for no call to Salesforce is ever made in one.
+    for no call to Salesforce is ever made in one. Without a ``savepoint`` of its own a part that
+    fails takes the whole transaction with it.
     """
-    with transaction.atomic():
-        _chain_head()
-        yield
+    with transaction.atomic(savepoint=savepoint):
+        yield _chain_head()
 
 
 def _chain_head() -> ChainHead:
-    if not ChainHead.objects.exists():
+    head = ChainHead.objects.select_for_update().first()
+    if head is None:
         ChainHead.objects.create(pk=1)
-    return ChainHead.objects.select_for_update().get()
+        head = ChainHead.objects.select_for_update().get()
+    return head
 
 
-@writing()
 def record(
     action: str,
     subject: object,
@@ -84,29 +85,29 @@ def record(
 
     The single chain row is locked first, so that two appends can't share a predecessor.
     """
-    head = _chain_head()
-    event = Event(
-        sequence=head.sequence + 1,
-        at=now,
-        person=by,
-        actor=str(by) if by else SYSTEM,
-        action=action,
-        subject=str(subject)[:80],
-        rollout=rollout,
-        wave=wave,
-        before=before,
-        after=after,
-        reason=reason,
-        digest=digest,
-        detail=dict(detail or {}),
-        previous=head.hash,
-    )
-    event.hash = event.content_hash()
-    event.save(force_insert=True)
-    ChainHead.objects.filter(pk=head.pk).update(sequence=event.sequence, hash=event.hash)
-    if rollout is not None:
-        touch(rollout)
-    return event
+    with writing(savepoint=False) as head:
+        event = Event(
+            sequence=head.sequence + 1,
+            at=now,
+            person=by,
+            actor=str(by) if by else SYSTEM,
+            action=action,
+            subject=str(subject)[:80],
+            rollout=rollout,
+            wave=wave,
+            before=before,
+            after=after,
+            reason=reason,
+            digest=digest,
+            detail=dict(detail or {}),
+            previous=head.hash,
+        )
+        event.hash = event.content_hash()
+        event.save(force_insert=True)
+        ChainHead.objects.filter(pk=head.pk).update(sequence=event.sequence, hash=event.hash)
+        if rollout is not None:
+            touch(rollout)
+        return event
 
 
 def touch(rollout: Rollout) -> None:

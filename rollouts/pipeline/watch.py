@@ -10,6 +10,8 @@ import logging
 from collections import defaultdict
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState, RolloutState
 from rollouts.models import Batch, Connection, Event, Exclusion, Package
@@ -23,6 +25,7 @@ from rollouts.salesforce.gateway import Gateway, SfRequest, SfStatus
 
 log = logging.getLogger(__name__)
 _ENDS = {state.value for state in BATCH_ENDS}
+_BATCHES = Batch.objects.filter(wave__rollout__to_version__package=OuterRef("pk"))
 
 
 def watch(link: Connection, gateway: Gateway) -> bool:
@@ -32,9 +35,7 @@ def watch(link: Connection, gateway: Gateway) -> bool:
     _finish_recalls(link, gateway)
     _look_for_strangers(link, gateway, now)
     whole = True
-    for package in link.packages.all():
-        if not Batch.objects.filter(wave__rollout__to_version__package=package).exists():
-            continue
+    for package in link.packages.filter(Exists(_BATCHES)):
         requests = gateway.open_requests(package.sf_id)
         for request in requests:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,6 +41,8 @@ COMMITS = {
     "settle": b"'settled'",
     "anything": b"",
 }
+# SIGKILLs that a blow at a victim comes to, as far as a plan can say.
+_SIGNALS = {POOL: 2, EVERYTHING: 8}
 _AIM = 12.0  # seconds within which a named moment must come
 _PAGE_PATIENCE = 15.0  # seconds
 
@@ -67,35 +70,58 @@ class Blow:
 
 
 def draw(quantities: dict[str, int], longest: float, seed: int) -> list[Blow]:
-    """Draw the blows in a mixed order; every named moment and every kind of outage comes first."""
+    """Draw the blows in a mixed order; every named moment and every kind of outage comes first.
+
+    ``kills`` are processes killed, which a blow may have several of; the others are blows.
+    ``longest``: seconds of the longest of the outages whose length is drawn.
+    """
     chance = random.Random(seed)
 
     def long() -> float:
         # Mostly short, now and then the longest.
-        return 5.0 + (longest - 5.0) * chance.random() ** 4
+        return 3.0 + max(0.0, longest - 3.0) * chance.random() ** 4
 
     def each(options: tuple[str, ...], count: int) -> list[str]:
         return [options[number % len(options)] for number in range(count)]
 
-    blows = []
-    for number, victim in enumerate(each(_PARTS, quantities["kills"])):
-        call = chance.choice(_CALLS) if number % 2 and victim in {"worker", POOL} else ""
-        side = chance.choice(("hang_before", "hang_after")) if call else ""
-        blows.append(Blow("killed", victim, moment=call, side=side, wait=chance.uniform(0.3, 4)))
+    cuts = []
+    for number, name in enumerate(each(tuple(COMMITS), quantities["cuts"])):
+        # Four rounds over the names meet either side of each, with and without a death.
+        turn = number // len(COMMITS)
+        side = (Cut.BEFORE, Cut.AFTER)[(turn // 2 + number) % 2].value
+        cuts.append(Blow("commit cut", POOL if turn % 2 else "", moment=name, side=side))
+    kills: list[Blow] = []
+    signals = sum(_SIGNALS[POOL] for blow in cuts if blow.victim)
+    while signals < quantities["kills"]:
+        kills.append(killed(chance, len(kills)))
+        signals += _SIGNALS.get(kills[-1].victim, 1)
+    blows = [*cuts, *kills]
     blows += [Blow("stopped", part, long()) for part in each(_FREEZABLE, quantities["stops"])]
     blows += [Blow(how, "redis", long()) for how in each(_REDIS, quantities["redis"])]
     blows += [Blow(how, "postgres", long()) for how in each(_POSTGRES, quantities["postgres"])]
-    for number, name in enumerate(each(tuple(COMMITS), quantities["cuts"])):
-        side = (Cut.BEFORE, Cut.AFTER)[(number // len(COMMITS) + number) % 2].value
-        blows.append(Blow("commit cut", POOL if number % 2 else "", moment=name, side=side))
     return chance.sample(blows, k=len(blows))
+
+
+def killed(chance: random.Random, number: int) -> Blow:
+    """Draw a kill: victims in turn; half of the workers die in the middle of a call that writes."""
+    victim = _PARTS[number % len(_PARTS)]
+    call = chance.choice(_CALLS) if number % 2 and victim in {"worker", POOL} else ""
+    side = chance.choice(("hang_before", "hang_after")) if call else ""
+    return Blow("killed", victim, moment=call, side=side, wait=chance.uniform(0.3, 3))
 
 
 class Field:
     """The demo between two proxies, and everything that may be done to it."""
 
     def __init__(
-        self, server: Postgres, valkey: Valkey, home: Path, *, speed: float, orgs: int
+        self,
+        server: Postgres,
+        valkey: Valkey,
+        home: Path,
+        *,
+        speed: float,
+        orgs: int,
+        shipped: bool = False,
     ) -> None:
         self.server, self.valkey = server, valkey
         server.create(DATABASE)
@@ -106,11 +132,19 @@ class Field:
             orgs=orgs,
             database=server.url(DATABASE, self.database.port),
             redis=f"redis://127.0.0.1:{self.redis.port}/0",
+            shipped=shipped,
         )
         self.demo.where = server.url(DATABASE)
         self.calm: list[float] = []
         self.frozen: list[float] = []
         self.complaints: list[str] = []
+
+    @property
+    def slower(self) -> float | None:
+        """Seconds that a frozen Redis added to a page, in the median; None: it never froze."""
+        if not self.calm or not self.frozen:
+            return None
+        return statistics.median(self.frozen) - statistics.median(self.calm)
 
     def close(self) -> None:
         """Let go of the proxies."""
@@ -181,9 +215,11 @@ class Field:
         self.database.forget_cuts()
         if self.database.cuts_done == done:
             return None
-        if blow.victim:
-            _signal(self._pids(blow.victim), signal.SIGKILL)
-        return self._struck(blow, books)
+        pids = self._pids(blow.victim) if blow.victim else []
+        _signal(pids, signal.SIGKILL)
+        made = self._struck(blow, books)
+        made.signals = len(pids)
+        return made
 
     def _only_read(self, word: str) -> None:
         self.server.run(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = {word}")
@@ -207,6 +243,7 @@ class Field:
             self.demo.now(),
             time.monotonic(),
             ", ".join(states) or "no batch",
+            signals=0,
         )
 
     # --- pages ------------------------------------------------------------------------------

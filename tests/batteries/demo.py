@@ -39,8 +39,12 @@ class Demo:
         bent: str = "",
         database: str = "",
         redis: str = "",
+        shipped: bool = False,
     ) -> None:
-        """``database`` and ``redis``: addresses of servers that are not the demo's own."""
+        """``database`` and ``redis``: addresses of servers that are not the demo's own.
+
+        ``shipped``: with the product's leases and ticks and not the demo's shorter ones.
+        """
         self.home = home / "demo"
         self._given = {"PUSHBOARD_DATABASE_URL": database, "PUSHBOARD_REDIS_URL": redis}
         # Looked at by the battery itself, past every proxy if it says so.
@@ -49,6 +53,7 @@ class Demo:
         self.port = _free_port()
         self.log = home / "launcher.log"
         self._orgs, self._seed, self._bent = orgs, seed, bent
+        self._shipped = shipped
         self._process: subprocess.Popen[bytes] | None = None
 
     # --- life -------------------------------------------------------------------------------
@@ -66,6 +71,7 @@ class Demo:
             *("--port", str(self.port), "--speed", f"{self.speed:g}"),
             *("--orgs", str(self._orgs), "--seed", str(self._seed)),
             *(("--bent", self._bent) if self._bent else ()),
+            *(("--shipped",) if self._shipped else ()),
         ]
         # The tether: a battery that is killed leaves no demo behind.
         tether = [sys.executable, "-I", "-S", str(ROOT / "pushboard" / "tether.py")]

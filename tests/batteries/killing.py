@@ -54,7 +54,8 @@ class Planned:
 class Killed:
     """A kill that happened. Moments: `at` simulated (ms), `began` of the monotonic clock.
 
-    ``back``: seconds until every process ran and the pages answered; ``working``: until the
+    ``signals``: processes that were sent SIGKILL; ``back``: seconds until every process ran and the
+    pages answered; ``working``: until the
     conductor, the watcher and the reading of the rollout had each done their work again.
     """
 
@@ -62,6 +63,7 @@ class Killed:
     at: int
     began: float
     states: str
+    signals: int = 1
     back: float | None = None
     working: float | None = None
 
@@ -119,6 +121,7 @@ def kill(demo: Demo, planned: Planned, books: Snapshot) -> Killed | None:
     states = [batch.state for batch in books.batches if batch.state not in BATCH_ENDS]
     made = Killed(planned, demo.now(), time.monotonic(), ", ".join(states) or "no batch")
     if planned.victim == EVERYTHING:
+        made.signals = 1 if planned.launcher_only else 1 + len(demo.alive()) + len(demo.pool())
         demo.kill(launcher_only=planned.launcher_only)
         return made
     if planned.victim == POOL:
@@ -127,6 +130,7 @@ def kill(demo: Demo, planned: Planned, books: Snapshot) -> Killed | None:
         pids = [pid for name, pid in demo.alive().items() if name == planned.victim]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    made.signals = len(pids)
     return made if pids else None
 
 

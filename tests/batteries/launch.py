@@ -3,7 +3,8 @@
     python -m tests.batteries.launch --home DIR --port N --speed F [--bent NAME]
 
 Nothing of the launcher is replaced but, with ``--bent``, the command of the worker and the web
-process: those then start through `tests.batteries.bent`, which breaks one mapping on purpose.
+process: those then start through `tests.batteries.bent`, which breaks one mapping on purpose. With
+``--shipped`` the demo's shorter leases and ticks are left out, so that the product's own hold.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rollouts.management.launcher import programs
 from rollouts.management.launcher.main import run
@@ -19,6 +21,8 @@ from rollouts.management.launcher.options import Options
 from rollouts.management.launcher.places import Places
 from rollouts.management.launcher.programs import Program
 from rollouts.management.launcher.trouble import Trouble
+
+_SHORTER = ("PUSHBOARD_LEASE_SECONDS", "PUSHBOARD_TICK_SECONDS")
 
 
 def main() -> int:
@@ -29,12 +33,15 @@ def main() -> int:
     parser.add_argument("--orgs", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--bent", default="")
+    parser.add_argument("--shipped", action="store_true")
     given = parser.parse_args()
     prepare = programs.prepare()
     bare = replace(prepare, command=(*prepare.command, "--no-rollout"))
     programs.prepare = lambda: bare
     if given.bent:
         _bend(given.bent)
+    if given.shipped:
+        _as_shipped()
     options = Options(port=given.port, speed=given.speed, orgs=given.orgs, seed=given.seed)
     try:
         run(options, Places(given.home))
@@ -42,6 +49,15 @@ def main() -> int:
         print(trouble, file=sys.stderr)
         return 1
     return 0
+
+
+def _as_shipped() -> None:
+    shortened = programs.environment
+
+    def environment(*given: Any) -> dict[str, str]:
+        return {name: text for name, text in shortened(*given).items() if name not in _SHORTER}
+
+    vars(programs)["environment"] = environment
 
 
 def _bend(name: str) -> None:

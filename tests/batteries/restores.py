@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from tests.batteries import product
-from tests.batteries.report import Line, write
+from tests.batteries.report import Line, commit, write
 from tests.batteries.servers.postgres import running
 
 _DATABASE = "restores"
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     parser.add_argument("--bent", action="store_true", help="take the guard away: it must fail")
     given = parser.parse_args(arguments)
+    print(f"restores, commit {commit()}", flush=True)
     began = time.monotonic()
     violations = played = 0
     with running() as server:

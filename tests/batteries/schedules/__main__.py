@@ -16,12 +16,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.batteries.demo import ROOT
-from tests.batteries.report import Line, write
+from tests.batteries.report import Line, commit, write
 from tests.batteries.servers.postgres import running
 
 PROCESSES = 2
@@ -49,33 +49,48 @@ def run(
                     command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
                 )
             )
-        # Pipes hold little: the seeds are few bytes, the answers are read as they come.
-        for number, part in enumerate(parts):
-            assert part.stdin is not None
-            part.stdin.write("\n".join(str(seed) for seed in seeds[number::processes]))
-            part.stdin.close()
-        began, said = time.monotonic(), time.monotonic()
-        ears = selectors.DefaultSelector()
-        for part in parts:
-            assert part.stdout is not None
-            ears.register(part.stdout, selectors.EVENT_READ)
-        while ears.get_map():
-            for key, _ in ears.select():
-                line = key.fileobj.readline()  # type: ignore[union-attr]
-                if not line:
-                    ears.unregister(key.fileobj)
-                    continue
-                ending = json.loads(line)
-                found.append(ending)
-                for problem in ending["problems"]:
-                    print(f"VIOLATION  seed {ending['seed']}: {problem}", flush=True)
-            if time.monotonic() - said > 60:
-                said = time.monotonic()
-                rate = len(found) / (said - began)
-                print(f"  {len(found)} of {len(seeds)}, {rate:.1f} a second", flush=True)
-        for part in parts:
-            part.wait()
+        try:
+            found.extend(_heard(parts, seeds))
+            for part in parts:
+                part.wait(60)
+        finally:
+            # However it ends, nobody plays on: a part that is told to end removes its folder.
+            for part in parts:
+                if part.poll() is None:
+                    part.terminate()
+                    part.wait()
     return found
+
+
+def _heard(
+    parts: Sequence[subprocess.Popen[str]], seeds: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """Hand the seeds out and give the answers as they come."""
+    began = said = time.monotonic()
+    ears = selectors.DefaultSelector()
+    count = 0
+    for number, part in enumerate(parts):
+        assert part.stdin is not None
+        assert part.stdout is not None
+        # A part reads all its seeds at once, so that a full pipe can't stop both of us.
+        part.stdin.write("\n".join(str(seed) for seed in seeds[number :: len(parts)]))
+        part.stdin.close()
+        ears.register(part.stdout, selectors.EVENT_READ)
+    while ears.get_map():
+        for key, _ in ears.select():
+            line = key.fileobj.readline()  # type: ignore[union-attr]
+            if not line:
+                ears.unregister(key.fileobj)
+                continue
+            ending = json.loads(line)
+            count += 1
+            yield ending
+            for problem in ending["problems"]:
+                print(f"VIOLATION  seed {ending['seed']}: {problem}", flush=True)
+        if time.monotonic() - said > 60:
+            said = time.monotonic()
+            rate = count / (said - began)
+            print(f"  {count} of {len(seeds)}, {rate:.1f} a second", flush=True)
 
 
 def cpu() -> float:
@@ -94,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     fresh = range(given.first, given.first + given.quantity)
     seeds = list(dict.fromkeys([*known(), *fresh]))
+    print(f"schedules, commit {commit()}", flush=True)
     began, spent = time.monotonic(), cpu()
     found = run(seeds, bent=given.bent, processes=given.processes)
     seconds = time.monotonic() - began

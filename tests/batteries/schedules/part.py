@@ -10,9 +10,11 @@ import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 
 from tests.batteries import product
+from tests.batteries.ending import orderly
 
 
 class _Errors(logging.Handler):
@@ -28,25 +30,31 @@ class _Errors(logging.Handler):
 
 def main() -> None:
     url, bent = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    # All at once: whoever hands the seeds out does not listen before the last one is taken.
+    given = sys.stdin.read().split()
     product.load(url)
     product.migrate()
     errors = _Errors()
     logger = logging.getLogger("rollouts")
     logger.addHandler(errors)
     logger.propagate = False
+    from tests.batteries import swift
     from tests.batteries.schedules.stage import Stage
     from tests.batteries.schedules.story import Story
 
+    swift.remember()
     stage = Stage()
     if bent:
         _break(bent)
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    for line in sys.stdin:
+    for line in given:
         seed = int(line)
         try:
             ending = asdict(Story(stage, seed, errors.lines).play())
-        except BaseException:  # noqa: BLE001 - whatever stops a schedule is a finding
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - whatever else stops a schedule is a finding
             ending = {
                 "seed": seed, "word": "stopped", "pushed": 0, "scene": "",
                 "problems": [traceback.format_exc()[-1500:]],
@@ -67,4 +75,5 @@ def _break(rule: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with orderly(), suppress(KeyboardInterrupt):
+        main()

@@ -118,7 +118,8 @@ class Story:
                 break
             if turn % 3 == 2:
                 self.hands.go_on()
-            stride(self.world, watched=self.watched)
+            # One round of the watcher at each step: nobody makes trouble between them any more.
+            stride(self.world)
         if self._loose_ends():
             self.world.clock.at += CALMING
             tick.watch_all()

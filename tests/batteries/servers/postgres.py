@@ -18,15 +18,30 @@ from types import MappingProxyType
 
 import psycopg
 
+from tests.batteries.ending import orderly
 from tests.batteries.servers.network import free_port
 from tests.batteries.servers.wheel import NoServer, programs
 
 # Nothing outlives a battery's folder, so nothing is gained by waiting for a disk.
-FAST = MappingProxyType({"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"})
+# The rest is what it does beside answering: statistics, titles, plans made anew for each value.
+FAST = MappingProxyType(
+    {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "jit": "off",
+        "track_activities": "off",
+        "update_process_title": "off",
+        "plan_cache_mode": "force_generic_plan",
+    }
+)
 # As production has it: what was committed survives a SIGKILL of the server.
 DURABLE = MappingProxyType({"fsync": "on", "synchronous_commit": "on"})
 _ACCOUNTS = ("nobody", "postgres")
 _BECOME = Path(__file__).with_name("become.py")
+_PREFIX = "pushboard-postgres-"
 _PATIENCE = 60.0  # seconds
 _PARTS = ("bin", "lib", "share")
 
@@ -38,7 +53,7 @@ class Postgres:
         self.port = free_port()
         self.password = secrets.token_urlsafe(16)
         self.account = _account()
-        self.home = Path(tempfile.mkdtemp(prefix="pushboard-postgres-"))
+        self.home = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self.settings = dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._own(self.home)
@@ -243,10 +258,20 @@ def _account() -> str | None:
 
 @contextmanager
 def running(settings: Mapping[str, str] = FAST, folder: Path | None = None) -> Iterator[Postgres]:
-    """A server that runs, and is gone afterwards."""
-    server = Postgres(settings, folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
+    """A server that runs, and is gone afterwards, also when SIGTERM ends the battery."""
+    with orderly():
+        _sweep()
+        server = Postgres(settings, folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
+
+
+def _sweep() -> None:
+    """Remove the folders of batteries that were killed and could not do it themselves."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)

@@ -58,8 +58,19 @@ def run(
             for part in parts:
                 if part.poll() is None:
                     part.terminate()
-                    part.wait()
+                    _await(part)
     return found
+
+
+def _await(part: subprocess.Popen[str]) -> None:
+    """Wait for a part that was told to end; nobody listens, so it must not wait to be heard."""
+    if part.stdout is not None:
+        part.stdout.close()
+    try:
+        part.wait(20)
+    except subprocess.TimeoutExpired:
+        part.kill()
+        part.wait()
 
 
 def _heard(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 
 from rollouts.domain.connecting import AuthKind
-from rollouts.domain.policy import LARGEST_BATCH, USUAL_BATCH
-from rollouts.models import PackageVersion
-from rollouts.pipeline.audiences import AudienceChoice, parse_ids
 
 REASON_LIMIT = 2000
 IDS_SHOWN = 5
@@ -116,73 +112,6 @@ class ApproveForm(Dressed):
         if typed != self.orgs:
             raise forms.ValidationError(f"The list has {self.orgs} orgs, you typed {typed}.")
         return typed
-
-
-class AudienceForm(Dressed):
-    """Whom a rollout is for; everything left empty means every org that has the package."""
-
-    types = forms.MultipleChoiceField(
-        label="Kinds of org",
-        required=False,
-        choices=[("production", "Production"), ("sandbox", "Sandboxes"), ("own", "Our own orgs")],
-        widget=forms.CheckboxSelectMultiple,
-    )
-    from_versions = forms.MultipleChoiceField(
-        label="Only orgs that are now on", required=False, widget=forms.CheckboxSelectMultiple
-    )
-    instance_prefix = forms.CharField(
-        label="Instance begins with",
-        required=False,
-        max_length=10,
-        help_text="Such as DEU, EU, AP or NA14; leave empty for all.",
-    )
-    org_ids = forms.CharField(
-        label="Only these orgs",
-        required=False,
-        max_length=400_000,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text="Paste org IDs of 15 or 18 characters, one per line or separated by commas.",
-    )
-
-    largest_batch = forms.IntegerField(
-        label="Largest batch",
-        required=False,
-        min_value=USUAL_BATCH,
-        max_value=LARGEST_BATCH,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        help_text=(
-            f"{USUAL_BATCH} orgs unless you raise it, {LARGEST_BATCH:,} at most. What Salesforce "
-            "has begun can't be recalled: a stop can come too late for a whole batch."
-        ),
-    )
-
-    def __init__(self, *args: Any, versions: Sequence[PackageVersion], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = [(version.sf_id, version.label) for version in versions]
-        self.fields["from_versions"].choices = choices  # type: ignore[attr-defined]
-
-    def clean_org_ids(self) -> list[str]:
-        """Read the pasted ids; each bad line is named with its number and how to mend it."""
-        text = self.cleaned_data["org_ids"]
-        if not text.strip():
-            return []
-        found, refused = parse_ids(text)
-        problems = [f"Line {number}: {why}" for number, _, why in refused[:IDS_SHOWN]]
-        if len(refused) > IDS_SHOWN:
-            problems.append(f"and {len(refused) - IDS_SHOWN} more lines like these")
-        if problems:
-            raise forms.ValidationError(problems)
-        return found
-
-    def choice(self) -> AudienceChoice:
-        """Return what was chosen, in the planner's words. The form must be valid."""
-        return AudienceChoice(
-            types=frozenset(self.cleaned_data["types"]),
-            from_versions=tuple(self.cleaned_data["from_versions"]),
-            instance_prefix=self.cleaned_data["instance_prefix"].strip(),
-            org_ids=tuple(self.cleaned_data["org_ids"]),
-            largest_batch=self.cleaned_data["largest_batch"] or USUAL_BATCH,
-        )
 
 
 class ConnectionForm(Dressed):

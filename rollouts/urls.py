@@ -6,6 +6,7 @@ from django.urls import path
 
 from rollouts.views import (
     approvals,
+    audiences,
     batches,
     connecting,
     connections,
@@ -16,8 +17,11 @@ from rollouts.views import (
     drafts_schedule,
     drafts_version,
     drafts_waves,
+    exclusions,
     finish,
     home,
+    lists,
+    marks,
     orgs,
     packages,
     reasons,
@@ -31,6 +35,8 @@ from rollouts.views import (
 ROLLOUT = "rollouts/<slug:slug>/"
 WAVE = ROLLOUT + "waves/<int:number>/"
 LINK = "connections/<int:pk>/"
+AUDIENCE = "audiences/<int:pk>/"
+EXCLUSION = "exclusions/<int:pk>/"
 DRAFT = "rollouts/drafts/<int:pk>/"
 PACKAGE = "packages/<str:key>/"
 BATCH = ROLLOUT + "batches/<int:pk>/"
@@ -42,12 +48,31 @@ urlpatterns = [
     path("find/", orgs.find, name="find"),
     path("orgs/<str:key>/", orgs.org, name="org"),
     path("orgs/<str:key>/refresh/", orgs.refresh_org, name="org-refresh"),
+    path("orgs/<str:key>/marks/", marks.change, name="org-marks"),
+    path("orgs/<str:key>/customer/", marks.customer, name="org-customer"),
+    path("orgs/<str:key>/exclude/", exclusions.exclude_org, name="org-exclude"),
+    path("audiences/", audiences.audiences_list, name="audiences"),
+    path("audiences/new/", audiences.new, name="audience-new"),
+    path(AUDIENCE, audiences.audience, name="audience"),
+    path(AUDIENCE + "edit/", audiences.edit, name="audience-edit"),
+    path(AUDIENCE + "drop/", audiences.drop, name="audience-drop"),
+    path(AUDIENCE + "orgs/", audiences.audience_csv, name="audience-csv"),
+    path("exclusions/", exclusions.exclusions_list, name="exclusions"),
+    path(EXCLUSION + "end/", exclusions.ask_end, name="exclusion-ask-end"),
+    path(EXCLUSION + "confirm-end/", exclusions.confirm_end, name="exclusion-confirm-end"),
+    path(EXCLUSION + "keep/", exclusions.keep, name="exclusion-keep"),
+    path(EXCLUSION + "decide/", exclusions.decide, name="exclusion-decide"),
+    path("lists/<int:pk>/", lists.read_list, name="list"),
+    path("lists/<int:pk>/refused/", lists.refused_csv, name="list-refused"),
+    path("lists/new/draft/<int:pk>/", lists.new, {"purpose": "draft"}, name="list-new-draft"),
+    path("lists/new/<str:purpose>/", lists.new, name="list-new"),
     path("rollouts/", rollouts.rollouts, name="rollouts"),
     path("rollouts/new/", drafts_version.new, name="rollout-new"),
     path("rollouts/drafts/", drafts.drafts_list, name="drafts"),
     path(DRAFT, drafts.draft, name="draft"),
     path(DRAFT + "version/", drafts_version.version, name="draft-version"),
     path(DRAFT + "audience/", drafts_audience.audience, name="draft-audience"),
+    path(DRAFT + "audience/<str:because>/", drafts_audience.left_out, name="draft-left-out"),
     path(DRAFT + "waves/", drafts_waves.waves, name="draft-waves"),
     path(DRAFT + "schedule/", drafts_schedule.schedule, name="draft-schedule"),
     path(DRAFT + "review/", drafts_review.review, name="draft-review"),

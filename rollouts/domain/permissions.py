@@ -46,6 +46,9 @@ class Permission(StrEnum):
     KEEP_CALENDAR = "keep_calendar"
     ASK_OVERRIDE = "ask_override"
     CONFIRM_OVERRIDE = "confirm_override"
+    EXCLUDE = "exclude"
+    ASK_END_EXCLUSION = "ask_end_exclusion"
+    CONFIRM_END_EXCLUSION = "confirm_end_exclusion"
     READ_AUDIT = "read_audit"
     CONNECT = "connect"
     CHECK_OFF = "check_off"
@@ -80,6 +83,9 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.KEEP_CALENDAR: frozenset({Role.PLANNER, Role.ADMIN}),
     Permission.ASK_OVERRIDE: _STOPPERS,
     Permission.CONFIRM_OVERRIDE: frozenset({Role.APPROVER}),
+    Permission.EXCLUDE: _STOPPERS,
+    Permission.ASK_END_EXCLUSION: _STOPPERS,
+    Permission.CONFIRM_END_EXCLUSION: frozenset({Role.APPROVER}),
     Permission.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     Permission.CONNECT: frozenset({Role.ADMIN}),
     Permission.CHECK_OFF: _STOPPERS,

@@ -36,6 +36,10 @@ class Because(StrEnum):
     EXCLUDED = "excluded"
     ELSEWHERE = "elsewhere"
     NEVER_FIRST = "never_first"
+    UNINSTALLED = "uninstalled"
+    MIGRATION = "migration"
+    EXPIRED = "expired"
+    TRIAL = "trial"
 
 
 WORDS = {
@@ -49,6 +53,10 @@ WORDS = {
     Because.EXCLUDED: "on the exclusion list",
     Because.ELSEWHERE: "in another rollout that has not ended",
     Because.NEVER_FIRST: "never first, and too few other production orgs are here to go before it",
+    Because.UNINSTALLED: "the package is no longer installed",
+    Because.MIGRATION: "waits for the migration from 1GP to 2GP; a normal push can't do that",
+    Because.EXPIRED: "the licence has ended",
+    Because.TRIAL: "a trial, and trials are to be left out",
 }
 
 
@@ -58,7 +66,8 @@ class Candidate:
 
     What is not known stays empty: no customer (the id of its account), no edition, no region (that
     of its time zone; the instance then stands in), size 0 (its seats). ``failures`` counts its
-    failed pushes of this package so far.
+    failed pushes of this package so far. ``expired`` and ``trial`` are set only where such orgs are
+    to be left out.
     """
 
     org: str
@@ -83,6 +92,8 @@ class Candidate:
     expired: bool = False
     trial: bool = False
     failures: int = 0
+    uninstalled: bool = False
+    migration: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +119,17 @@ def reason_out(candidate: Candidate, to: Number) -> Because | None:
     """Say why this candidate can't be pushed to the version, or None if it can."""
     checks = (
         (not candidate.chosen, Because.NOT_CHOSEN),
+        (candidate.uninstalled, Because.UNINSTALLED),
         (not candidate.is_active, Because.INACTIVE),
         (candidate.number.release == to.release, Because.ALREADY_CURRENT),
         (candidate.number > to, Because.NEWER),
         (candidate.is_beta, Because.BETA),
+        (candidate.migration, Because.MIGRATION),
         (candidate.blocked is True, Because.BLOCKED),
         (candidate.blocked is None, Because.BLOCKING_UNKNOWN),
         (bool(candidate.excluded), Because.EXCLUDED),
+        (candidate.expired, Because.EXPIRED),
+        (candidate.trial, Because.TRIAL),
         (bool(candidate.elsewhere), Because.ELSEWHERE),
     )
     return next((because for wrong, because in checks if wrong), None)

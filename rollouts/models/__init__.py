@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from rollouts.models.audience import CustomerWord
+from rollouts.models.audience import (
+    AudienceVersion,
+    CustomerWord,
+    IdListRead,
+    Mark,
+    MarkKind,
+    SavedAudience,
+)
 from rollouts.models.calendar import (
     FiscalYear,
     FreezeOverride,
@@ -44,6 +51,7 @@ __all__ = [
     "Ask",
     "AskKind",
     "Attempt",
+    "AudienceVersion",
     "Batch",
     "ChainHead",
     "CheckMark",
@@ -61,11 +69,14 @@ __all__ = [
     "Heartbeat",
     "Hold",
     "HoldKind",
+    "IdListRead",
     "Installation",
     "Lease",
     "Licence",
     "Maintenance",
     "MaintenanceSource",
+    "Mark",
+    "MarkKind",
     "Org",
     "Package",
     "PackageDependency",
@@ -77,6 +88,7 @@ __all__ = [
     "RemoteCall",
     "RoleGrant",
     "Rollout",
+    "SavedAudience",
     "SelfTestRequest",
     "Since",
     "Stranger",

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 
 from rollouts.models.catalog import Package, PackageVersion
+from rollouts.models.licences import Account
 from rollouts.models.people import Person
 
 
@@ -120,24 +121,62 @@ class ExclusionQuerySet(models.QuerySet["Exclusion"]):
     """Exclusions in the words of the domain."""
 
     def in_force(self, now: datetime) -> ExclusionQuerySet:
-        """Those that have neither expired nor been ended."""
+        """Those that have neither expired nor been ended, of orgs and of customers."""
         return self.filter(models.Q(until=None) | models.Q(until__gt=now), ended_at=None)
 
 
 class Exclusion(models.Model):
-    """An org that must not be pushed, with the reason and until when."""
+    """An org, or every org of a customer, that must not be pushed; why, and until when.
 
-    org = models.ForeignKey(Org, on_delete=models.PROTECT, related_name="exclusions")
+    ``taken_from`` says that a new sandbox took it over from its parent, until a person decides.
+    Ending it early takes two: one asks, an approver other than the asker confirms.
+    """
+
+    org = models.ForeignKey(
+        Org, on_delete=models.PROTECT, null=True, blank=True, related_name="exclusions"
+    )
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, blank=True, related_name="exclusions"
+    )
     reason = models.CharField(max_length=400)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     since = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)
+    taken_from = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="taken_over"
+    )
+    decided_by = models.ForeignKey(
+        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    end_asked_by = models.ForeignKey(
+        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    end_asked_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=400, blank=True)
+    ended_by = models.ForeignKey(
+        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = ExclusionQuerySet.as_manager()
 
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="an_exclusion_is_of_an_org_or_of_a_customer",
+                condition=models.Q(org=None, account__isnull=False)
+                | models.Q(account=None, org__isnull=False),
+            ),
+        ]
+
     def __str__(self) -> str:
-        return f"{self.org}: {self.reason}"
+        return f"{self.org or self.account}: {self.reason}"
+
+    @property
+    def waits_for_decision(self) -> bool:
+        """Whether a sandbox took it over and nobody has said yet if that is right."""
+        return self.taken_from_id is not None and self.decided_at is None
 
 
 class SyncRun(models.Model):

@@ -18,8 +18,8 @@ from rollouts.domain.lifecycle import (
     TargetState,
     WaveState,
 )
-from rollouts.models import Attempt, Batch, Exclusion, Rollout, Wave
-from rollouts.pipeline import approve, clock, doubt, holds, looking, memory, timing
+from rollouts.models import Attempt, Batch, Rollout, Wave
+from rollouts.pipeline import approve, clock, doubt, exclusions, holds, looking, memory, timing
 from rollouts.pipeline.dropouts import leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
@@ -68,11 +68,9 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
     versions = {one.pk: one.number for one in batch.list.to_version.package.versions.all()}
     approved = {key: versions[version] for key, version in from_versions}
     orgs = list(approved)
-    barred = set(
-        Exclusion.objects.in_force(read_at)
-        .filter(org__key__in=orgs)
-        .values_list("org__key", flat=True)
-    )
+    rows = batch.attempts.filter(state__in=_LIVE).values_list("org_id", "org__key")
+    held = exclusions.barred((pk for pk, _ in rows), read_at)
+    barred = {key for pk, key in rows if pk in held}
     wanted = batch.list.to_version
     version = next((v for v in gateway.versions(package) if v.id == wanted.sf_id), None)
     unpushable = "Salesforce does not list it"
@@ -186,7 +184,7 @@ def _facts(
         reasons.append("the rollout was halted since this batch was made")
     if astray:
         reasons.append("an org is not on the approved list")
-    if Exclusion.objects.in_force(now).filter(org__in=orgs).exists():
+    if exclusions.barred(orgs, now):
         reasons.append("an org of it was excluded a moment ago")
     if rollout.policy_json != frozen.policy_json:
         reasons.append("the rules are not those that were approved")

@@ -2,75 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rollouts.domain import ids
+from rollouts.domain.audience import Audience, BadAudience, Facts, audience_of, read_rule
 from rollouts.domain.lifecycle import ROLLOUT_ENDS, TargetState
 from rollouts.domain.planner import Candidate
 from rollouts.domain.policy import USUAL_BATCH
-from rollouts.models import Exclusion, Installation, PackageVersion, Rollout, Target
+from rollouts.models import Package, PackageVersion, Rollout, Target
+from rollouts.pipeline import exclusions, marks, org_facts
+from rollouts.pipeline.org_facts import Known
+from rollouts.pipeline.transitions import Refusal
 
 _ENDS = [state.value for state in ROLLOUT_ENDS]
 _OVER = [TargetState.DONE.value, TargetState.FAILED.value, TargetState.LEFT_OVER.value]
+_BESIDE = frozenset(
+    {"largest_batch", "base", "saved", "saved_version", "skip_trials", "take_expired"}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class AudienceChoice:
-    """Whom the planner wants; everything empty means everybody who has the package."""
+class AudienceChoice(Audience):
+    """Whom the planner wants; everything empty means everybody who has the package.
 
-    types: frozenset[str] = frozenset()
-    from_versions: tuple[str, ...] = ()
-    instance_prefix: str = ""
-    org_ids: tuple[str, ...] = ()
+    ``base`` is what a saved audience meant when it was chosen (``saved`` its row, ``saved_version``
+    its number); the conditions narrow it further. Orgs whose licence has ended are left out unless
+    ``take_expired``, trial orgs only with ``skip_trials``.
+    """
+
     largest_batch: int = USUAL_BATCH
+    base: Audience | None = None
+    saved: int = 0
+    saved_version: int = 0
+    skip_trials: bool = False
+    take_expired: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return the choice as it is stored with the rollout."""
-        return {
-            "types": sorted(self.types),
-            "from_versions": list(self.from_versions),
-            "instance_prefix": self.instance_prefix,
-            "org_ids": list(self.org_ids),
+        stored: dict[str, object] = {
+            "types": [],
+            "from_versions": [],
+            "instance_prefix": "",
+            "org_ids": [],
+            **self.rule_json(),
             "largest_batch": self.largest_batch,
         }
+        if self.base is not None:
+            stored |= {
+                "base": self.base.rule_json(),
+                "saved": self.saved,
+                "saved_version": self.saved_version,
+            }
+        if self.skip_trials:
+            stored["skip_trials"] = True
+        if self.take_expired:
+            stored["take_expired"] = True
+        return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> AudienceChoice:
-        """Read what `as_json` wrote; what is not in it was not chosen."""
+        """Read what `as_json` wrote. Raises Refusal for what is not understood in full."""
+        try:
+            rule = read_rule(stored, beside=_BESIDE)
+            base = audience_of(stored["base"]) if "base" in stored else None
+        except BadAudience as bad:
+            raise Refusal(f"The stored audience can't be read: {bad}") from bad
+        for name in ("skip_trials", "take_expired"):
+            if not isinstance(stored.get(name, False), bool):
+                raise Refusal(f"The stored audience can't be read: “{name}” is neither yes nor no.")
         return cls(
-            types=frozenset(stored.get("types", ())),
-            from_versions=tuple(stored.get("from_versions", ())),
-            instance_prefix=stored.get("instance_prefix", ""),
-            org_ids=tuple(stored.get("org_ids", ())),
-            largest_batch=stored.get("largest_batch", USUAL_BATCH),
+            **rule,
+            largest_batch=int(stored.get("largest_batch", USUAL_BATCH)),
+            base=base,
+            saved=int(stored.get("saved", 0)),
+            saved_version=int(stored.get("saved_version", 0)),
+            skip_trials=stored.get("skip_trials", False),
+            take_expired=stored.get("take_expired", False),
         )
 
-
-def parse_ids(text: str) -> tuple[list[str], list[tuple[int, str, str]]]:
-    """Read pasted org ids: (18-character ids, refused lines as (number, text, reason)).
-
-    Lines, commas and semicolons separate; a first line that is a header is skipped; a doubled id
-    is refused as such, so that the counts add up.
-    """
-    found: dict[str, None] = {}
-    refused: list[tuple[int, str, str]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        for word in line.replace(",", " ").replace(";", " ").replace("\t", " ").split():
-            cell = word.strip("\"'")
-            if number == 1 and not any(char.isdigit() for char in cell):
-                continue
-            try:
-                key = ids.org_id(cell.split("!", 1)[0])
-            except ids.BadId as bad:
-                refused.append((number, cell[:40], str(bad)))
-                continue
-            if key in found:
-                refused.append((number, cell[:40], "is in the list twice"))
-            found[key] = None
-    return list(found), refused
+    def named(self) -> frozenset[str]:
+        """Return the orgs that are named by id, so that each of them is accounted for."""
+        ids = frozenset(self.org_ids)
+        return ids | frozenset(self.base.org_ids) if self.base is not None else ids
 
 
 def candidates(
@@ -81,47 +96,74 @@ def candidates(
 ) -> list[Candidate]:
     """Gather every org that has the package, marked with what speaks against it.
 
-    Orgs of the rollout ``instead_of`` are free: it is aborted for this one.
+    Orgs of the rollout ``instead_of`` are free: it is aborted for this one. Orgs that are named by
+    id are gathered also when they have the package no longer. Raises Refusal for an audience that
+    can't be judged.
     """
-    excluded = dict(Exclusion.objects.in_force(now).values_list("org_id", "reason"))
-    elsewhere = dict(
+    known = org_facts.of_package(version.package, also_gone=choice.named())
+    chosen = chooser(choice, version.package)
+    barred = exclusions.barred((row.pk for row in known), now)
+    elsewhere = _elsewhere(instead_of)
+    today = now.date()
+    return [
+        Candidate(
+            org=row.facts.org,
+            number=row.facts.number,
+            is_production=row.facts.is_production,
+            is_active=row.facts.status != org_facts.INACTIVE,
+            is_beta=not row.released,
+            is_own=row.facts.is_own,
+            instance=row.facts.instance,
+            blocked=row.blocked,
+            excluded=barred[row.pk].reason if row.pk in barred else "",
+            elsewhere=elsewhere.get(row.pk, ""),
+            chosen=chosen(row.facts),
+            customer=row.facts.customer,
+            tags=row.facts.tags,
+            ring=row.said.ring,
+            volunteer=row.said.volunteer,
+            never_first=row.said.never_first,
+            size=row.facts.seats or 0,
+            expired=not choice.take_expired and row.is_expired(today),
+            trial=choice.skip_trials and row.is_trial(),
+            failures=row.facts.failures,
+            uninstalled=row.gone,
+            migration=marks.MIGRATION in row.facts.tags,
+        )
+        for row in known
+    ]
+
+
+def _elsewhere(instead_of: Rollout | None) -> dict[int, str]:
+    """Return the running rollout that has an org, by the org's row."""
+    return dict(
         Target.objects.exclude(rollout__state__in=_ENDS)
         .exclude(rollout=instead_of)
         .exclude(state__in=_OVER)
         .values_list("org_id", "rollout__slug")
     )
-    wanted = frozenset(choice.org_ids)
-    rows = (
-        Installation.objects.present()
-        .filter(package=version.package)
-        .select_related("org", "version")
-        .order_by("org__key")
-    )
-    return [
-        Candidate(
-            org=row.org.key,
-            number=row.version.number,
-            is_production=row.org.is_production,
-            is_active=row.org.is_active,
-            is_beta=not row.version.released,
-            is_own=row.org.is_own,
-            instance=row.org.instance,
-            blocked=row.blocked,
-            excluded=excluded.get(row.org_id, ""),
-            elsewhere=elsewhere.get(row.org_id, ""),
-            chosen=_is_chosen(row, choice, wanted),
-        )
-        for row in rows
-    ]
 
 
-def _is_chosen(row: Installation, choice: AudienceChoice, wanted: frozenset[str]) -> bool:
-    if wanted and row.org.key not in wanted:
-        return False
-    if choice.types:
-        kind = "production" if row.org.is_production else "sandbox"
-        if kind not in choice.types and not (row.org.is_own and "own" in choice.types):
-            return False
-    if choice.from_versions and row.version.sf_id not in choice.from_versions:
-        return False
-    return row.org.instance.upper().startswith(choice.instance_prefix.strip().upper())
+def chooser(choice: AudienceChoice, package: Package) -> Callable[[Facts], bool]:
+    """Return the test for who is chosen. Raises Refusal for conditions that can't be judged."""
+    tests = [*_tests(choice, package), *(_tests(choice.base, package) if choice.base else ())]
+    return lambda facts: all(test(facts) for test in tests)
+
+
+def _tests(audience: Audience, package: Package) -> list[Callable[[Facts], bool]]:
+    if audience.package in {"", package.sf_id}:
+        try:
+            return audience.conditions()
+        except BadAudience as bad:
+            raise Refusal(str(bad)) from bad
+    other = Package.objects.filter(sf_id=audience.package).first()
+    if other is None:
+        raise Refusal("The audience is about a package that is not known here. Choose another one.")
+    inside = {row.facts.org for row in members(audience, other)}
+    return [lambda facts: facts.org in inside]
+
+
+def members(audience: Audience, package: Package) -> list[Known]:
+    """Return the orgs with the package that an audience means now, in the order of their ids."""
+    tests = _tests(audience, package)
+    return [row for row in org_facts.of_package(package) if all(test(row.facts) for test in tests)]

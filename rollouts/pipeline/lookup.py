@@ -15,7 +15,6 @@ from rollouts.domain.lifecycle import ROLLOUT_ENDS, TargetState, WaveState
 from rollouts.domain.planner import BLOCKING_UNKNOWN
 from rollouts.models import (
     Attempt,
-    Exclusion,
     Installation,
     Licence,
     Org,
@@ -23,7 +22,7 @@ from rollouts.models import (
     Since,
     Target,
 )
-from rollouts.pipeline import licences
+from rollouts.pipeline import exclusions, licences
 from rollouts.pipeline.subscribers import fold
 
 LIMIT = 50
@@ -63,7 +62,7 @@ class Around:
     newest: dict[int, PackageVersion]
     attempts: dict[tuple[int, int], Attempt]
     targets: dict[tuple[int, int], list[Target]]
-    exclusions: dict[int, Exclusion]
+    exclusions: dict[int, exclusions.Barred]
     licences: dict[str, dict[str, Licence]]
 
 
@@ -197,10 +196,8 @@ def _around(orgs: Sequence[Org], rows: list[Installation], now: datetime) -> Aro
     ):
         at = (target.org_id, target.rollout.to_version.package_id)
         targets.setdefault(at, []).append(target)
-    exclusions: dict[int, Exclusion] = {}
-    for exclusion in Exclusion.objects.in_force(now).filter(org__in=orgs).order_by("-pk"):
-        exclusions[exclusion.org_id] = exclusion
-    return Around(newest, attempts, targets, exclusions, licences.of_orgs(orgs))
+    held = exclusions.barred([org.pk for org in orgs], now)
+    return Around(newest, attempts, targets, held, licences.of_orgs(orgs))
 
 
 def since_words(row: Installation, licence: Licence | None = None) -> str:
@@ -236,7 +233,8 @@ def why_not_newest(row: Installation, newest: PackageVersion | None, known: Arou
     exclusion = known.exclusions.get(row.org_id)
     if exclusion:
         until = f" until {exclusion.until:%d %b %Y}" if exclusion.until else ""
-        return f"It is on the exclusion list{until}: {exclusion.reason}."
+        whose = " with all orgs of its customer" if exclusion.customer else ""
+        return f"It is on the exclusion list{whose}{until}: {exclusion.reason}."
     return _from_targets(known.targets.get((row.org_id, row.package_id), []), newest)
 
 

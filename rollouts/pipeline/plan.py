@@ -24,7 +24,7 @@ from rollouts.models import (
     Target,
     Wave,
 )
-from rollouts.pipeline.audiences import AudienceChoice, candidates, parse_ids
+from rollouts.pipeline.audiences import AudienceChoice, candidates
 from rollouts.pipeline.transitions import Refusal, demand, move_rollout, record, writing
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "PlannedWave",
     "Proposal",
     "create_rollout",
-    "parse_ids",
     "propose",
     "versions_to_offer",
 ]

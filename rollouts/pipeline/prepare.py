@@ -18,14 +18,13 @@ from rollouts.models import (
     Attempt,
     Batch,
     Connection,
-    Exclusion,
     FrozenOrg,
     Installation,
     Target,
     Wave,
 )
 from rollouts.models.rows import update_rows
-from rollouts.pipeline import bulk, clock, doubt, memory, timing
+from rollouts.pipeline import bulk, clock, doubt, exclusions, memory, timing
 from rollouts.pipeline.dropouts import hold_for_review, leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
@@ -112,9 +111,7 @@ def _still_wanted(wave: Wave, targets: list[Target], now: datetime) -> list[Targ
         ).select_related("org", "version")
     }
     orgs = [target.org_id for target in targets]
-    held = set(
-        Exclusion.objects.in_force(now).filter(org__in=orgs).values_list("org_id", flat=True)
-    )
+    held = exclusions.barred(orgs, now)
     # The database allows no second push of a version to an org unless the first one failed.
     pushed = dict(
         Attempt.objects.filter(org__in=orgs, version=version, state__in=_PUSHED).values_list(

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from rollouts.models import Connection, Package, SyncRun
-from rollouts.pipeline import clock, connections, letting
+from rollouts.pipeline import clock, connections, exclusions, letting
 from rollouts.pipeline.catalog import store_catalog
 from rollouts.pipeline.leases import beat
 from rollouts.pipeline.subscribers import Tally, TooManyGone, fold, store
@@ -127,6 +127,7 @@ def sync_package(package: Package, gateway: Gateway, *, full: bool = True) -> Sy
         return _ended(run, problem=str(error))
     except TooManyGone as many:
         return _refused(package, run, many)
+    exclusions.take_over(clock.now())
     latest = max((row.modified for row in rows), default=None)
     if latest and (package.changed_until is None or latest > package.changed_until):
         Package.objects.filter(pk=package.pk).update(changed_until=latest)

@@ -14,8 +14,8 @@ from django.db.models import Exists, OuterRef
 
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState, RolloutState
-from rollouts.models import Batch, Connection, Event, Exclusion, Package
-from rollouts.pipeline import approve, clock, doubt, halting, holds, sweep
+from rollouts.models import Batch, Connection, Event, Package
+from rollouts.pipeline import approve, clock, doubt, exclusions, halting, holds, sweep
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.holds import watcher_part
 from rollouts.pipeline.leases import beat
@@ -117,7 +117,7 @@ def why_not(batch: Batch, request: SfRequest, now: datetime) -> str:
         return "the approval was taken back"
     if now > batch.list.end_by:
         return "the approved end date has passed"
-    if Exclusion.objects.in_force(now).filter(org__in=batch.attempts.live().values("org")).exists():
+    if exclusions.barred(batch.attempts.live().values_list("org", flat=True), now):
         return "an org of it was excluded since"
     return ""
 

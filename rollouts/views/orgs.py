@@ -12,8 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts.access import Request, can, may
 from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
+from rollouts.forms_audience import MarkForm
 from rollouts.models import Attempt, Org, Target
-from rollouts.pipeline import history, licences, lookup, refresh
+from rollouts.pipeline import customers, exclusions, history, licences, lookup, marks, refresh
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import act, status_of
 from rollouts.views.show import show
@@ -68,14 +69,14 @@ def org(request: Request, key: str) -> HttpResponse:
         raise Http404(str(bad)) from bad
     if long != key:
         return redirect("org", long, permanent=True)
-    return show(request, "orgs/detail.html", _detail(request, _known(key)))
+    return show(request, "orgs/detail.html", _detail(request, known_org(key)))
 
 
 @require_POST
 @may(Permission.SYNC)
 def refresh_org(request: Request, key: str) -> HttpResponse:
     """Read this org now; the page then says what was read, or why nothing was."""
-    found = _known(key)
+    found = known_org(key)
 
     def refused(refusal: Refusal) -> HttpResponse:
         detail = _detail(request, found) | {"refusal": str(refusal)}
@@ -90,7 +91,8 @@ def refresh_org(request: Request, key: str) -> HttpResponse:
     )
 
 
-def _known(key: str) -> Org:
+def known_org(key: str) -> Org:
+    """Fetch an org by its 18-character id, or answer 404."""
     found = Org.objects.filter(key=key).first()
     if found is None:
         raise Http404(f"No org {key} is known here.")
@@ -104,6 +106,9 @@ def _detail(request: Request, found: Org) -> dict[str, object]:
     return {
         "org": found,
         "may_sync": can(request, Permission.SYNC),
+        "may_plan": can(request, Permission.PLAN),
+        "may_exclude": can(request, Permission.EXCLUDE),
+        **_said(found),
         "licences": licences.of_org(found),
         "answers": lookup.org_answer(found, request.now),
         "changes": changes,
@@ -115,5 +120,18 @@ def _detail(request: Request, found: Org) -> dict[str, object]:
         .order_by("-rollout__created_at")[:10],
         "parent": Org.objects.filter(key=found.parent_key).first() if found.parent_key else None,
         "family": family.order_by("name"),
-        "exclusions": found.exclusions.in_force(request.now).select_related("by"),
+        "exclusions": exclusions.of_org(found, request.now),
+    }
+
+
+def _said(found: Org) -> dict[str, object]:
+    """Gather what people say of an org: whose it is, its marks, and the form for another one."""
+    owned = customers.owners([found.pk]).get(found.pk)
+    account = customers.customers_of([found.pk]).get(found.pk)
+    return {
+        "account": account,
+        "account_by": customers.BY_WORDS[owned.by] if owned else "",
+        "said": marks.of_org(found),
+        "standing": marks.standing_of(found, account),
+        "mark_form": MarkForm(auto_id="mark_%s"),
     }

@@ -92,7 +92,7 @@ def test_each_bad_line_of_pasted_ids_is_named_and_mendable(world: World, sign_in
     assert "Line 2: “00D5g000000000” has 14 characters; an org ID has 15 or 18" in page
     assert "Line 3:" in page
     assert "is mistyped" in page
-    assert "Line 4: is in the list twice" in page
+    assert "Line 4: stands in line 1 already" in page
     assert "There are 3 problems" in page
     assert key_of(3) in page
 

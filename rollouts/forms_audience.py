@@ -1,0 +1,377 @@
+"""What people may say of orgs: whom they mean, what they mark, whom they keep from being pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django import forms
+
+from rollouts.domain.audience import TYPES, Audience, BadAudience, Past, Ring, read_rule
+from rollouts.domain.policy import LARGEST_BATCH, USUAL_BATCH
+from rollouts.forms import Dressed, ReasonForm
+from rollouts.models import MarkKind, Package, PackageVersion
+from rollouts.pipeline.audiences import AudienceChoice
+from rollouts.pipeline.id_lists import BadFile, IdList, read_file, read_pasted
+from rollouts.pipeline.marks import clean_tag
+from rollouts.pipeline.saved_audiences import Saved, rule_of
+from rollouts.pipeline.transitions import Refusal
+
+IDS_SHOWN = 5
+_TYPE_WORDS = {"production": "Production", "sandbox": "Sandboxes", "own": "Our own orgs"}
+STATUSES = ("Active", "Trial", "Free", "Demo", "Inactive")
+LICENCES = ("Active", "Suspended", "Trial", "Uninstalled")
+_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+
+
+def _boxes(label: str, choices: Iterable[tuple[str, str]]) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        label=label, required=False, choices=list(choices), widget=forms.CheckboxSelectMultiple
+    )
+
+
+def _text(label: str, hint: str = "", *, longest: int = 200) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        required=False,
+        max_length=longest,
+        help_text=hint,
+        widget=forms.TextInput(attrs=dict(_PLAIN)),
+    )
+
+
+def _count(label: str) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        required=False,
+        min_value=0,
+        max_value=10_000_000,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={"invalid": "Type a whole number."},
+    )
+
+
+def _day(label: str, hint: str = "") -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        help_text=hint,
+        widget=forms.DateInput(attrs={"type": "date", "class": "input"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Write the day as 2027-03-31."},
+    )
+
+
+class ConditionsForm(Dressed):
+    """Conditions on orgs; everything left empty means every org that has the package."""
+
+    types = _boxes("Kinds of org", [(kind, _TYPE_WORDS[kind]) for kind in TYPES])
+    from_versions = _boxes("Only orgs that are now on", [])
+    version_from = _text("From version", "Such as 4.1; with this version.", longest=20)
+    version_to = _text("Up to version", "Such as 4.2.1; with every build of it.", longest=20)
+    statuses = _boxes("Status in Salesforce", [(word, word) for word in STATUSES])
+    instance_prefix = _text(
+        "Instance begins with", "Such as DEU, EU, AP or NA14; leave empty for all.", longest=10
+    )
+    regions = _text("Regions", "Letters of instances, separated by commas: DEU, FRA, USA.")
+    customers = _text("Customers", "Account IDs, separated by commas.", longest=4000)
+    tags = _text("With one of the tags", "Separated by commas.")
+    without_tags = _text("With none of the tags", "Separated by commas.")
+    rings = _boxes("Ring", [(ring.value, ring.value) for ring in Ring])
+    past = forms.ChoiceField(
+        label="Past pushes",
+        required=False,
+        choices=[
+            ("", "do not matter"),
+            (Past.FAILED.value, "at least one has failed"),
+            (Past.CLEAN.value, "none has failed"),
+        ],
+    )
+    licences = _boxes("Licence", [(word, word) for word in LICENCES])
+    ends_from = _day("Licence ends on or after")
+    ends_to = _day("Licence ends on or before")
+    seats_from = _count("Seats from")
+    seats_to = _count("Seats up to")
+    org_ids = forms.CharField(
+        label="Only these orgs",
+        required=False,
+        max_length=400_000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text="Paste org IDs of 15 or 18 characters, one per line or separated by commas.",
+    )
+
+    _LISTS = ("regions", "customers", "tags", "without_tags")
+
+    def __init__(self, *args: Any, versions: Sequence[PackageVersion] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(version.sf_id, version.label) for version in versions]
+        self.fields["from_versions"].choices = choices  # type: ignore[attr-defined]
+
+    @classmethod
+    def as_typed(cls, stored: dict[str, Any]) -> dict[str, Any]:
+        """Return stored conditions as the form's fields show them."""
+        typed = dict(stored)
+        for name in cls._LISTS:
+            typed[name] = ", ".join(stored.get(name, ()))
+        typed["org_ids"] = "\n".join(stored.get("org_ids", ()))
+        return typed
+
+    def clean_org_ids(self) -> list[str]:
+        """Read the pasted ids; each bad line is named with its number and how to mend it."""
+        text = self.cleaned_data["org_ids"]
+        return ids_of(text) if text.strip() else []
+
+    def clean(self) -> dict[str, Any]:
+        """Read the conditions together. What can't be understood is said, never left aside."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return cleaned
+        try:
+            read_rule(self.conditions())
+        except BadAudience as bad:
+            raise forms.ValidationError(str(bad)) from bad
+        return cleaned
+
+    def clean_tags(self) -> list[str]:
+        """Read the wanted tags."""
+        return self._tags("tags")
+
+    def clean_without_tags(self) -> list[str]:
+        """Read the unwanted tags."""
+        return self._tags("without_tags")
+
+    def clean_regions(self) -> list[str]:
+        """Read the regions."""
+        return [word.upper() for word in _words(self.cleaned_data["regions"])]
+
+    def clean_customers(self) -> list[str]:
+        """Read the customers' ids."""
+        return _words(self.cleaned_data["customers"])
+
+    def _tags(self, name: str) -> list[str]:
+        try:
+            return [clean_tag(word) for word in _words(self.cleaned_data[name])]
+        except Refusal as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+
+    def conditions(self) -> dict[str, Any]:
+        """Return what was chosen as stored conditions; empty ones are left out."""
+        rule: dict[str, Any] = {}
+        for name in Audience.__dataclass_fields__:
+            value = self.cleaned_data.get(name)
+            if value in (None, "", []):
+                continue
+            rule[name] = value.isoformat() if isinstance(value, date) else value
+        return rule
+
+
+class ChoiceForm(ConditionsForm):
+    """Whom a rollout is for: everyone eligible, a saved audience or a list, narrowed further."""
+
+    base = forms.ChoiceField(
+        label="Start from",
+        required=False,
+        choices=[
+            ("", "Everyone eligible"),
+            ("saved", "A saved audience"),
+            ("ids", "A list of IDs"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    saved = forms.ChoiceField(label="Audience", required=False)
+    skip_trials = forms.BooleanField(label="Leave trial orgs out", required=False)
+    take_expired = forms.BooleanField(
+        label="Take orgs whose licence has ended along", required=False
+    )
+    largest_batch = forms.IntegerField(
+        label="Largest batch",
+        required=False,
+        min_value=USUAL_BATCH,
+        max_value=LARGEST_BATCH,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        help_text=(
+            f"{USUAL_BATCH} orgs unless you raise it, {LARGEST_BATCH:,} at most. What Salesforce "
+            "has begun can't be recalled: a stop can come too late for a whole batch."
+        ),
+    )
+
+    def __init__(self, *args: Any, saved: Sequence[Saved] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offered = {str(one.audience.pk): one for one in saved}
+        self.fields["saved"].choices = [  # type: ignore[attr-defined]
+            ("", "choose one"),
+            *((key, one.audience.name) for key, one in self.offered.items()),
+        ]
+
+    @classmethod
+    def as_typed(cls, stored: dict[str, Any]) -> dict[str, Any]:
+        """Return a stored choice as the form's fields show it."""
+        typed = super().as_typed(stored)
+        typed["saved"] = str(stored.get("saved") or "")
+        typed["base"] = "saved" if stored.get("saved") else "ids" if stored.get("org_ids") else ""
+        typed["largest_batch"] = stored.get("largest_batch", "")
+        return typed
+
+    def clean(self) -> dict[str, Any]:
+        """Hold what was chosen to start from against what was given for it."""
+        cleaned = super().clean()
+        base = cleaned.get("base", "")
+        if base == "saved" and not cleaned.get("saved"):
+            self.add_error("saved", "Choose the audience, or start from everyone.")
+        if base == "ids" and not cleaned.get("org_ids") and "org_ids" not in self.errors:
+            self.add_error("org_ids", "Paste the IDs, or upload a file of them.")
+        return cleaned
+
+    def choice(self) -> AudienceChoice:
+        """Return what was chosen, in the planner's words. The form must be valid.
+
+        Raises Refusal for a saved audience that can't be understood in full.
+        """
+        rule = read_rule(self.conditions())
+        saved = self.offered.get(self.cleaned_data["saved"])
+        if self.cleaned_data["base"] != "saved":
+            saved = None
+        base = rule_of(saved.version) if saved else None
+        if base is not None and saved is not None and not base.package:
+            # Saved without a package of its own it means that of its version.
+            base = replace(base, package=saved.version.package.sf_id)
+        return AudienceChoice(
+            **rule,
+            largest_batch=self.cleaned_data["largest_batch"] or USUAL_BATCH,
+            base=base,
+            saved=saved.audience.pk if saved else 0,
+            saved_version=saved.version.number if saved else 0,
+            skip_trials=self.cleaned_data["skip_trials"],
+            take_expired=self.cleaned_data["take_expired"],
+        )
+
+
+class SavedForm(ConditionsForm):
+    """A saved audience: its name, its package and its conditions."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=80,
+        error_messages={"required": "Give the audience a name."},
+        widget=forms.TextInput(attrs=dict(_PLAIN)),
+    )
+    of_package = forms.ModelChoiceField(
+        label="Package",
+        queryset=Package.objects.order_by("name"),
+        error_messages={"required": "Choose whose orgs are meant."},
+        empty_label=None,
+    )
+    note = _text("What is it for?", "Optional; stays with this version.", longest=400)
+
+    def __init__(self, *args: Any, named: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["from_versions"]
+        if named:
+            self.fields["name"].disabled = True
+            self.initial["name"] = named
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def ids_of(text: str) -> list[str]:
+    """Read ids typed into a form's field. Raises ValidationError with each bad line."""
+    try:
+        read = read_pasted(text)
+    except BadFile as bad:
+        raise forms.ValidationError(str(bad)) from bad
+    problems = [f"Line {one.line}: {one.why}" for one in read.refused[:IDS_SHOWN]]
+    if len(read.refused) > IDS_SHOWN:
+        problems.append(f"and {len(read.refused) - IDS_SHOWN} more lines like these")
+    if problems:
+        raise forms.ValidationError(problems)
+    return list(read.found)
+
+
+class ListForm(Dressed):
+    """A list of org ids, pasted or as a file."""
+
+    pasted = forms.CharField(
+        label="Paste org IDs",
+        required=False,
+        max_length=2_000_000,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        help_text="15 or 18 characters, a column of a spreadsheet, or whole addresses.",
+    )
+    file = forms.FileField(
+        label="or upload a file",
+        required=False,
+        allow_empty_file=True,
+        help_text="Text or CSV, with commas, semicolons or tabs; UTF-8, UTF-16 or Latin-1.",
+        widget=forms.FileInput(attrs={"class": "input"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Take exactly one of the two."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        given = bool((cleaned.get("pasted") or "").strip()), cleaned.get("file") is not None
+        if all(given):
+            raise forms.ValidationError("Paste the IDs or upload a file, not both.")
+        if not any(given):
+            raise forms.ValidationError("Paste the IDs, or choose a file.")
+        return cleaned
+
+    def read(self) -> tuple[IdList, str]:
+        """Read the list; returns it and what to call it. Raises BadFile. The form must be valid."""
+        file = self.cleaned_data["file"]
+        if file is not None:
+            return read_file(file), file.name or "a file"
+        return read_pasted(self.cleaned_data["pasted"]), "pasted"
+
+
+class MarkForm(Dressed):
+    """A mark for one org, for all of its customer, or for a list."""
+
+    kind = forms.ChoiceField(
+        label="What",
+        choices=[(kind.value, kind.label) for kind in MarkKind],
+    )
+    tag = _text("Tag", "For a tag: a to z, digits, spaces.", longest=39)
+    ring = forms.ChoiceField(
+        label="Ring", required=False, choices=[("", "none"), *((r.value, r.value) for r in Ring)]
+    )
+    whose = forms.ChoiceField(
+        label="For",
+        required=False,
+        choices=[("org", "this org"), ("customer", "all orgs of its customer")],
+        widget=forms.RadioSelect,
+    )
+
+    def mark(self) -> tuple[MarkKind, str]:
+        """Return the mark and its value. The form must be valid."""
+        kind = MarkKind(self.cleaned_data["kind"])
+        value = {MarkKind.TAG: "tag", MarkKind.RING: "ring"}.get(kind)
+        return kind, self.cleaned_data[value] if value else ""
+
+
+class ExcludeForm(ReasonForm):
+    """Who must not be pushed, and until when."""
+
+    until = _day("Until", "The first day on which it may be pushed again, UTC; empty: until ended.")
+    whose = forms.ChoiceField(
+        label="For",
+        required=False,
+        choices=[("org", "this org"), ("customer", "all orgs of its customer")],
+        widget=forms.RadioSelect,
+    )
+
+    def end(self) -> datetime | None:
+        """Return the end as a moment. The form must be valid."""
+        day: date | None = self.cleaned_data["until"]
+        return datetime.combine(day, time(), tzinfo=UTC) if day else None
+
+
+class CustomerForm(ReasonForm):
+    """Whose org this is."""
+
+    customer = _text(
+        "Customer", "The account's name or ID; empty: go by the licence again.", longest=255
+    )

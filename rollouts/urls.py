@@ -8,6 +8,7 @@ from rollouts.views import (
     approvals,
     audiences,
     batches,
+    calendar,
     connecting,
     connections,
     control,
@@ -19,8 +20,11 @@ from rollouts.views import (
     drafts_waves,
     exclusions,
     finish,
+    freezes,
     home,
+    hours,
     lists,
+    maintenance,
     marks,
     orgs,
     packages,
@@ -39,6 +43,7 @@ AUDIENCE = "audiences/<int:pk>/"
 EXCLUSION = "exclusions/<int:pk>/"
 DRAFT = "rollouts/drafts/<int:pk>/"
 PACKAGE = "packages/<str:key>/"
+FREEZE = "calendar/freezes/<int:pk>/"
 BATCH = ROLLOUT + "batches/<int:pk>/"
 
 urlpatterns = [
@@ -112,6 +117,20 @@ urlpatterns = [
     path("stop/reason/", reasons.stop_reason, name="stop-reason"),
     path("stop/ask-lift/", stop.ask_lift, name="stop-ask-lift"),
     path("stop/confirm-lift/", stop.confirm_lift, name="stop-confirm-lift"),
+    path("calendar/", calendar.calendar_page, name="calendar"),
+    path("calendar/freezes/", freezes.freezes, name="freezes"),
+    path("calendar/freezes/new/", freezes.new, name="freeze-new"),
+    path(FREEZE, freezes.freeze, name="freeze"),
+    path(FREEZE + "change/", freezes.change, name="freeze-change"),
+    path(FREEZE + "review/", freezes.review, name="freeze-review"),
+    path(FREEZE + "override/", freezes.ask, name="freeze-override"),
+    path("calendar/overrides/<int:pk>/confirm/", freezes.confirm, name="override-confirm"),
+    path("calendar/overrides/<int:pk>/take-back/", freezes.take_back, name="override-take-back"),
+    path("calendar/maintenance/", maintenance.maintenance, name="maintenance"),
+    path("calendar/maintenance/<int:pk>/", maintenance.one, name="maintenance-one"),
+    path("calendar/windows/", hours.windows, name="windows"),
+    path("calendar/zones/", hours.zones, name="zones"),
+    path("calendar/fiscal-years/", hours.fiscal_years, name="fiscal-years"),
     path("connections/", connections.connections_list, name="connections"),
     path("connections/new/", connecting.new, name="connection-new"),
     path("connections/signed-in/", connecting.signed_in, name="connection-signed-in"),

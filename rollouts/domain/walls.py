@@ -72,6 +72,11 @@ def days(name: str, within: Span) -> Iterator[date]:
         day += _DAY
 
 
+def offset_changes(name: str, within: Span) -> list[datetime]:
+    """Return the moments inside a span at which the zone's clocks are set forward or back."""
+    return _changes(name, within.start, within.end)
+
+
 def midnight(day: date) -> datetime:
     """Return the wall time at which a date begins."""
     return datetime.combine(day, time.min)

@@ -16,13 +16,14 @@ from rollouts.domain.freezes import (
     Scope,
     Subject,
     closed_spans,
+    together,
 )
 from rollouts.domain.spans import Span, Spans, union, without
 from rollouts.domain.walls import UnknownZone, zone
 from rollouts.models import FiscalYear, FreezeOverride, FreezeRow, Maintenance, Package
 from rollouts.pipeline.zones import whereabouts
 
-__all__ = ["ClosedSpan", "closed_for", "freeze_of"]
+__all__ = ["ClosedSpan", "closed_for", "freeze_of", "together"]
 
 
 def closed_for(

@@ -15,6 +15,7 @@ from rollouts.domain.permissions import Permission
 from rollouts.forms_audience import MarkForm
 from rollouts.models import Attempt, Org, Target
 from rollouts.pipeline import customers, exclusions, history, licences, lookup, marks, refresh
+from rollouts.pipeline.report.hours import hours_of
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import act, status_of
 from rollouts.views.show import show
@@ -120,6 +121,8 @@ def _detail(request: Request, found: Org) -> dict[str, object]:
         .order_by("-rollout__created_at")[:10],
         "parent": Org.objects.filter(key=found.parent_key).first() if found.parent_key else None,
         "family": family.order_by("name"),
+        "hours": hours_of(found, request.now),
+        "may_keep": can(request, Permission.KEEP_CALENDAR),
         "exclusions": exclusions.of_org(found, request.now),
     }
 

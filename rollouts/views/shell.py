@@ -107,6 +107,7 @@ def _tabs(path: str) -> list[Tab]:
         ("Home", "home", "/"),
         ("Orgs", "find", "/orgs/"),
         ("Rollouts", "rollouts", None),
+        ("Calendar", "calendar", None),
         ("Packages", "packages", None),
     )
     tabs = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 
 from rollouts.domain.freeze_rules import written
 from rollouts.domain.freezes import Once, Yearly
@@ -30,14 +30,16 @@ from tests.views.conftest import NOW, Browser
 from tests.views.world import HOSTILE, World
 
 CHRISTMAS = Yearly((12, 24), (12, 26))
-Read = Callable[[HttpResponse], str]
+Read = Callable[[Any], str]
 
 
 @pytest.fixture
 def world(db: None, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A dozen orgs are enough for a calendar."""
+    """A dozen orgs, and a calendar in which nobody has written yet."""
     monkeypatch.setattr(clock, "wall", lambda: NOW)
-    return worlds.make(12)
+    made = worlds.make(12)
+    FreezeRow.objects.all().delete()
+    return made
 
 
 def freeze(world: World, *, name: str = "Christmas", zone: str = "UTC") -> FreezeRow:

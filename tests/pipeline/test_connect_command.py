@@ -131,6 +131,18 @@ def test_what_can_t_be_right_leaves_nothing_behind(
     assert not Connection.objects.exists()
 
 
+def test_without_a_key_to_seal_the_secret_nothing_is_left_behind(
+    secret: str, settings: Any
+) -> None:
+    settings.ENCRYPTION_KEYS = {}
+    events = Event.objects.count()
+    with simulated_org(), pytest.raises(CommandError, match="PUSHBOARD_ENCRYPTION_KEYS"):
+        connect(secret_file=secret)
+
+    assert not Connection.objects.exists()
+    assert Event.objects.count() == events
+
+
 def test_a_bound_connection_never_changes_its_address(secret: str) -> None:
     with simulated_org():
         connect(secret_file=secret)

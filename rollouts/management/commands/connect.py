@@ -13,7 +13,7 @@ from rollouts.domain.connecting import AuthKind, OrgRole, Secret
 from rollouts.models import Connection
 from rollouts.pipeline import clock, connections, credentials, proof
 from rollouts.pipeline.deployment import WrongMode, demand_mode
-from rollouts.pipeline.transitions import Refusal
+from rollouts.pipeline.transitions import Refusal, writing
 
 _AUTHS = (AuthKind.JWT.value, AuthKind.CLIENT_CREDENTIALS.value)
 
@@ -70,15 +70,17 @@ class Command(BaseCommand):
         # Read before anything is stored, so that a mistyped path leaves nothing behind.
         text = _read(options["key_file"] or options["secret_file"])
         now = clock.now()
-        link = connections.describe_again(described, by=None, now=now)
-        if auth is AuthKind.CLIENT_CREDENTIALS:
-            if not credentials.is_stored(link, Secret.CLIENT_SECRET, text.strip()):
-                credentials.store_secret(link, text, by=None, now=now)
-        elif text:
-            if not credentials.is_stored(link, Secret.PRIVATE_KEY, text):
-                credentials.store_key(link, text, by=None, now=now)
-        elif not link.has(Secret.PRIVATE_KEY):
-            credentials.make_key(link, by=None, now=now)
+        # All or nothing: without a key to seal it with, no connection is left that has no secret.
+        with writing():
+            link = connections.describe_again(described, by=None, now=now)
+            if auth is AuthKind.CLIENT_CREDENTIALS:
+                if not credentials.is_stored(link, Secret.CLIENT_SECRET, text.strip()):
+                    credentials.store_secret(link, text, by=None, now=now)
+            elif text:
+                if not credentials.is_stored(link, Secret.PRIVATE_KEY, text):
+                    credentials.store_key(link, text, by=None, now=now)
+            elif not link.has(Secret.PRIVATE_KEY):
+                credentials.make_key(link, by=None, now=now)
         link.refresh_from_db()
         return link
 

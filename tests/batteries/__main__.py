@@ -48,7 +48,8 @@ BATTERIES = (
     Battery(
         "schedules",
         "tests.batteries.schedules",
-        "--quantity 20000 --write",
+        # What 85 minutes are too short for is not played, and said to be missing.
+        "--quantity 20000 --within 5100 --write",
         "--quantity 200",
         lane="schedules",
     ),

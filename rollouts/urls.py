@@ -28,6 +28,7 @@ from rollouts.views import (
     marks,
     orgs,
     packages,
+    policies,
     reasons,
     rollouts,
     signing,
@@ -44,6 +45,7 @@ EXCLUSION = "exclusions/<int:pk>/"
 DRAFT = "rollouts/drafts/<int:pk>/"
 PACKAGE = "packages/<str:key>/"
 FREEZE = "calendar/freezes/<int:pk>/"
+POLICY = "settings/policies/<slug:name>/"
 BATCH = ROLLOUT + "batches/<int:pk>/"
 
 urlpatterns = [
@@ -90,6 +92,7 @@ urlpatterns = [
     path(ROLLOUT + "halt/", control.halt, name="rollout-halt"),
     path(ROLLOUT + "resume/", control.resume, name="rollout-resume"),
     path(ROLLOUT + "abort/", control.abort, name="rollout-abort"),
+    path(ROLLOUT + "review/", policies.review, name="rollout-review"),
     path(ROLLOUT + "finish/", finish.finish, name="rollout-finish"),
     path(ROLLOUT + "finish/close/", finish.close_list, name="rollout-finish-close"),
     path(ROLLOUT + "finish/<slug:code>/", finish.check_off, name="rollout-check-off"),
@@ -146,6 +149,11 @@ urlpatterns = [
     path(LINK + "disconnect/", connecting.disconnect, name="connection-disconnect"),
     path(LINK + "self-test/", connecting.self_test, name="connection-self-test"),
     path(LINK + "sign-in/", connecting.sign_in, name="connection-sign-in"),
+    path("settings/policies/", policies.policies, name="policies"),
+    path(POLICY, policies.policy, name="policy"),
+    path(POLICY + "change/", policies.change, name="policy-change"),
+    path(POLICY + "<int:number>/confirm/", policies.confirm, name="policy-confirm"),
+    path(POLICY + "<int:number>/refuse/", policies.refuse, name="policy-refuse"),
     path("status/", status.status, name="status"),
     path("status/syncs/<int:pk>/", status.let_through, name="sync-let-through"),
     path("sync/", status.sync, name="sync"),

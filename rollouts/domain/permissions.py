@@ -53,6 +53,9 @@ class Permission(StrEnum):
     CONNECT = "connect"
     CHECK_OFF = "check_off"
     REHEARSE = "rehearse"
+    CHANGE_POLICY = "change_policy"
+    CONFIRM_POLICY = "confirm_policy"
+    REVIEW_EMERGENCY = "review_emergency"
 
 
 _EVERYBODY = frozenset(Role)
@@ -90,6 +93,9 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.CONNECT: frozenset({Role.ADMIN}),
     Permission.CHECK_OFF: _STOPPERS,
     Permission.REHEARSE: frozenset({Role.PLANNER, Role.APPROVER}),
+    Permission.CHANGE_POLICY: frozenset({Role.PLANNER, Role.ADMIN}),
+    Permission.CONFIRM_POLICY: frozenset({Role.APPROVER}),
+    Permission.REVIEW_EMERGENCY: frozenset({Role.APPROVER, Role.PLANNER}),
 }
 
 

@@ -39,6 +39,7 @@ from rollouts.models.orgs import (
 )
 from rollouts.models.people import Person, RoleGrant
 from rollouts.models.platform import PlatformAnswer, SelfTestRequest
+from rollouts.models.profiles import EmergencyReview, PolicyVersion
 from rollouts.models.push import Attempt, Batch, PushError, RemoteCall
 from rollouts.models.review import Approval, FrozenList, FrozenOrg
 from rollouts.models.rollout import Hold, HoldKind, Rollout, Target, Wave
@@ -59,6 +60,7 @@ __all__ = [
     "CustomerWord",
     "Deployment",
     "Draft",
+    "EmergencyReview",
     "Event",
     "Exclusion",
     "FiscalYear",
@@ -83,6 +85,7 @@ __all__ = [
     "PackageVersion",
     "Person",
     "PlatformAnswer",
+    "PolicyVersion",
     "PushError",
     "Rehearsal",
     "RemoteCall",

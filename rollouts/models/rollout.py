@@ -75,6 +75,15 @@ class Rollout(models.Model):
     )
     epoch = models.IntegerField(default=0, help_text="raised by every halt; old work is void")
     policy_json = models.JSONField()
+    policy_number = models.PositiveIntegerField(
+        null=True, blank=True, help_text="version of its profile; 0 as delivered, none: not kept"
+    )
+    editors = models.ManyToManyField(
+        Person,
+        related_name="+",
+        blank=True,
+        help_text="who worked on its draft; none of them approves any of it",
+    )
     audience = models.JSONField(
         default=dict, help_text="what the planner chose, in words of a form"
     )
@@ -123,6 +132,9 @@ class Wave(models.Model):
     review = models.TextField(blank=True, help_text="a hold for a look; empty when none")
     frozen_list = models.ForeignKey(
         "rollouts.FrozenList", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    editors = models.ManyToManyField(
+        Person, related_name="+", blank=True, help_text="who put orgs in or out of it by hand"
     )
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)

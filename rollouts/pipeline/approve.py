@@ -127,6 +127,7 @@ def _store_list(wave: Wave, left: list[Target], by: Person, now: datetime) -> Fr
         ],
         batch_size=500,
     )
+    frozen.edited_by.set(wave.editors.all())
     move_wave(
         wave,
         WaveState.FROZEN,
@@ -192,7 +193,7 @@ def approval_refusal(frozen: FrozenList, person: Person, now: datetime) -> str:
     """Say why this person can't approve this list, or ""."""
     if not may(person.roles_at(now), Permission.APPROVE):
         return "Only an approver can approve a wave."
-    editors = {frozen.frozen_by_id, *frozen.edited_by.values_list("pk", flat=True)}
+    editors = _editors(frozen)
     granted = frozen.approvals.standing().values_list("person_id", flat=True)
     return refusal_for(
         person.pk,
@@ -202,6 +203,12 @@ def approval_refusal(frozen: FrozenList, person: Person, now: datetime) -> str:
     )
 
 
+def _editors(frozen: FrozenList) -> set[int]:
+    """Return who froze this list, or had a hand in it or in the plan that it comes from."""
+    planned = frozen.wave.rollout.editors.values_list("pk", flat=True)
+    return {frozen.frozen_by_id, *frozen.edited_by.values_list("pk", flat=True), *planned}
+
+
 def in_force(frozen: FrozenList, now: datetime) -> list[Approval]:
     """List the approvals of a list that count now.
 
@@ -209,7 +216,7 @@ def in_force(frozen: FrozenList, now: datetime) -> list[Approval]:
     """
     if frozen.voided_at is not None:
         return []
-    barred = {frozen.wave.rollout.author_id, frozen.frozen_by_id}
+    barred = {frozen.wave.rollout.author_id, *_editors(frozen)}
     return [
         approval
         for approval in frozen.approvals.standing().select_related("person")

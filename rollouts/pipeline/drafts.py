@@ -105,7 +105,7 @@ def older_of(draft: Draft) -> Rollout | None:
 
 def propose(draft: Draft, now: datetime) -> plan.Proposal:
     """Cut the draft's audience into waves, as things are now."""
-    return plan.propose(draft.to_version, choice_of(draft), now, older_of(draft))
+    return plan.propose(draft.to_version, choice_of(draft), now, older_of(draft), draft.profile)
 
 
 @writing()
@@ -133,8 +133,13 @@ def create(
         _refuse_closed(held)
         _refuse_conflict(held, rev, by)
         choice = choice_of(held)
+        more: dict[str, Any] = {
+            "profile": held.profile,
+            "reason": str(held.reasons.get("emergency", "")),
+            "editors": held.editors.all(),
+        }
         if held.take_over_id is None:
-            made = plan.create_rollout(held.to_version, choice, by=by, now=now)
+            made = plan.create_rollout(held.to_version, choice, by=by, now=now, **more)
         else:
             older = _confirmed(held, confirmed)
             made, batches = succession.take_over_now(held.to_version, choice, older, by=by, now=now)

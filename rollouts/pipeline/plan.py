@@ -12,7 +12,8 @@ from rollouts.domain.ladder import TooManyWaves
 from rollouts.domain.lifecycle import RolloutState
 from rollouts.domain.permissions import Permission
 from rollouts.domain.planner import Because, Candidate, PlannedWave, plan_waves
-from rollouts.domain.policy import Policy, WaveKind, policy_for, raised
+from rollouts.domain.policy import Policy, WaveKind, raised
+from rollouts.domain.profiles import Profile, default
 from rollouts.domain.versions import Jump, largest_jump
 from rollouts.models import (
     Installation,
@@ -24,6 +25,7 @@ from rollouts.models import (
     Target,
     Wave,
 )
+from rollouts.pipeline import profiles
 from rollouts.pipeline.audiences import AudienceChoice, candidates
 from rollouts.pipeline.transitions import Refusal, demand, move_rollout, record, writing
 
@@ -52,6 +54,7 @@ class Proposal:
     counts: dict[Because, int] = field(default_factory=dict)
     customers: int = 0
     seats: int = 0
+    policy_number: int = 0
     canary: tuple[str, ...] = ()
     trouble: str = ""
 
@@ -82,18 +85,23 @@ def propose(
     choice: AudienceChoice,
     now: datetime,
     instead_of: Rollout | None = None,
+    profile: str = "",
 ) -> Proposal:
-    """Cut the audience into waves by the policy for the largest version jump in it."""
+    """Cut the audience into waves by the policy for the largest version jump in it.
+
+    ``profile`` names another policy: a stricter one, or that for emergencies.
+    """
     people = candidates(version, choice, now, instead_of)
     in_reach = [
         person.number for person in people if person.chosen and person.number < version.number
     ]
     kind = largest_jump(in_reach, version.number)
-    policy = raised(policy_for(kind), choice.largest_batch)
     try:
+        number, policy = profiles.in_force(profiles.chosen(kind, profile))
+        policy = raised(policy, choice.largest_batch)
         cut = plan_waves(people, version.number, policy, seed=version.sf_id)
-    except TooManyWaves as too_many:
-        return Proposal(kind, policy, (), {}, trouble=str(too_many))
+    except (TooManyWaves, Refusal) as trouble:
+        return Proposal(kind, default(Profile(kind.value)), (), {}, trouble=str(trouble))
     inside = [person for person in people if person.org not in cut.left_out]
     return Proposal(
         kind,
@@ -103,6 +111,7 @@ def propose(
         dict(Counter(cut.left_out.values())),
         customers=len({person.customer for person in inside if person.customer}),
         seats=sum(person.size for person in inside),
+        policy_number=number,
         canary=_canary_says(cut.waves, {person.org: person for person in inside}),
     )
 
@@ -150,25 +159,44 @@ def create_rollout(
     by: Person,
     now: datetime,
     instead_of: Rollout | None = None,
+    profile: str = "",
+    reason: str = "",
+    editors: Iterable[Person] = (),
 ) -> Rollout:
     """Store the proposal as a rollout that waits for its first wave to be frozen (ready).
+
+    ``editors`` worked on its plan: they, like its author, approve nothing of it. An emergency
+    needs a reason.
 
     Raises Refusal for a version that can't be pushed and for an audience in which no org is left.
     """
     demand(by, Permission.PLAN, now)
-    proposal = propose(version, choice, now, instead_of)
+    proposal = propose(version, choice, now, instead_of, profile)
     _refuse_bad_choice(version, proposal)
+    if proposal.policy.profile == Profile.EMERGENCY and not reason.strip():
+        raise Refusal("Say why this is an emergency; it is reviewed afterwards.")
     rollout = Rollout.objects.create(
         slug=_free_slug(version),
         to_version=version,
         kind=proposal.kind.value,
         policy_json=proposal.policy.as_json(),
+        policy_number=proposal.policy_number,
         audience=choice.as_json(),
         left_out={org: because.value for org, because in proposal.left_out.items()},
         author=by,
         created_at=now,
     )
-    record("plan", f"rollout {rollout.slug}", now=now, by=by, rollout=rollout, after=rollout.state)
+    rollout.editors.set({by, *editors})
+    record(
+        "plan",
+        f"rollout {rollout.slug}",
+        now=now,
+        by=by,
+        rollout=rollout,
+        after=rollout.state,
+        reason=reason.strip(),
+        detail={"policy": proposal.policy.profile, "version": proposal.policy_number},
+    )
     _store_waves(rollout, proposal)
     move_rollout(rollout, RolloutState.READY, now=now, by=by, because="every org has its wave")
     return rollout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from rollouts.domain.lifecycle import RolloutState
 from rollouts.domain.permissions import Permission
@@ -46,8 +47,12 @@ def take_over_now(
     *,
     by: Person,
     now: datetime,
+    **more: Any,
 ) -> tuple[Rollout, list[Batch]]:
-    """Do it in the database, in one transaction; returns the batches to be cancelled after it."""
+    """Do it in the database, in one transaction; returns the batches to be cancelled after it.
+
+    ``more`` is for `plan.create_rollout`.
+    """
     demand(by, Permission.PLAN, now)
     demand(by, Permission.ABORT, now)
     with writing():
@@ -56,7 +61,7 @@ def take_over_now(
             raise Overtaken(f"{held.slug} is {held.state}; nothing of it is left to take over.")
         if held not in may_yield(version):
             raise Refusal(f"{held.slug} is not for an older version of the same package.")
-        made = plan.create_rollout(version, choice, by=by, now=now, instead_of=held)
+        made = plan.create_rollout(version, choice, by=by, now=now, instead_of=held, **more)
         Rollout.objects.filter(pk=made.pk).update(supersedes=held)
         made.supersedes = held
         batches = control.abort_now(held, by, f"superseded by {made.slug}", now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -22,8 +23,23 @@ def pace() -> Pace:
     )
 
 
+_stands_in: list[Callable[[], datetime]] = []
+
+
+def stand_in(source: Callable[[], datetime]) -> None:
+    """Take the time from elsewhere for the rest of this process's life: a rehearsal's.
+
+    Raises RuntimeError outside simulation mode.
+    """
+    if not settings.SIMULATION:
+        raise RuntimeError("only a simulation may have a clock of its own")
+    _stands_in[:] = [source]
+
+
 def wall() -> datetime:
     """Return the database's own time, so that all machines share one clock."""
+    if _stands_in:
+        return _stands_in[0]()
     sql = (
         "SELECT clock_timestamp()"
         if connection.vendor == "postgresql"

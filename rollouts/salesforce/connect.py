@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -128,9 +129,39 @@ def hosts_allowed() -> Hosts:
     return Hosts.simulation(settings.DEV_ALLOWED_HOSTS) if settings.SIMULATION else Hosts()
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a rehearsal's process has in place of the network and of this machine's clock."""
+
+    carrier: Callable[[], BaseAdapter]
+    now: Callable[[], datetime]
+
+
+_stage: list[Stage] = []
+
+
+def play_on(stage: Stage) -> None:
+    """Let every gateway built from now on in this process ask a stage instead of the network.
+
+    Raises RuntimeError outside simulation mode.
+    """
+    if not settings.SIMULATION:
+        raise RuntimeError("only a simulation may have a stage")
+    _stage[:] = [stage]
+    forget_gateways()
+
+
 def build_transport(carrier: Callable[[], BaseAdapter] | None = None) -> Transport:
     """Build what carries requests, by the settings; ``carrier`` replaces the network in tests."""
     options = settings.SALESFORCE
+    if _stage and carrier is None:
+        return Transport(
+            hosts_allowed(),
+            timeout=options["timeout"],
+            now=_stage[0].now,
+            ca_bundle=options["ca_bundle"],
+            carrier=_stage[0].carrier,
+        )
     pace = Pace(**settings.CLOCK)
     return Transport(
         hosts_allowed(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +11,19 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from . import acts, control, faults, maintenance, oauth, progress, switches, usage, witness, world
+from . import (
+    acts,
+    control,
+    faults,
+    given,
+    maintenance,
+    oauth,
+    progress,
+    switches,
+    usage,
+    witness,
+    world,
+)
 from .acts import PackageEntry
 from .bulk import engine
 from .bulk.classic import classic
@@ -235,6 +247,20 @@ class Simulator:
         """
         with self._turn() as work:
             acts.script(work, orgs, outcome, error, version_id, times)
+
+    def give(
+        self,
+        name: str,
+        namespace: str,
+        versions: Sequence[given.GivenVersion],
+        orgs: Sequence[given.GivenOrg],
+    ) -> Mapping[str, str]:
+        """Put one described package with its orgs in place of all that was invented.
+
+        Gives each version's id by its number.
+        """
+        with self._turn() as work:
+            return given.replace_world(work, name, namespace, versions, orgs)
 
     def plan_fault(self, kind: FaultKind | str, **how: object) -> None:
         """Plan a fault; the names are those of `faults.Fault`."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 
 from rollouts.domain.connecting import AuthKind
+from rollouts.domain.schedule import ANY_HOUR, Schedule
+from rollouts.domain.windows import BadWindow
+from rollouts.domain.windows import parse as parse_window
 
 REASON_LIMIT = 2000
 IDS_SHOWN = 5
@@ -112,6 +116,71 @@ class ApproveForm(Dressed):
         if typed != self.orgs:
             raise forms.ValidationError(f"The list has {self.orgs} orgs, you typed {typed}.")
         return typed
+
+
+class ScheduleForm(Dressed):
+    """Whose hours count, and before which moments single waves do not start. Times are UTC."""
+
+    OWN, ANY, OTHER = "own", "any", "other"
+
+    hours = forms.ChoiceField(
+        label="Hours",
+        choices=[
+            (OWN, "Each org's own hours, by night where it is"),
+            (ANY, "Any hour"),
+            (OTHER, "These hours, by the clocks of each org:"),
+        ],
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    window = forms.CharField(
+        label="Other hours",
+        required=False,
+        max_length=200,
+        help_text="Such as “Fri 22:00-Sun 18:00, Mon-Thu 01:00-05:00”. A window that somebody gave "
+        "to an org, a customer or a region counts in any case.",
+    )
+
+    def __init__(self, *args: Any, waves: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waves = waves
+        for wave in waves:
+            self.fields[f"earliest-{wave}"] = forms.DateTimeField(
+                label=f"Wave {wave} not before",
+                required=False,
+                widget=forms.DateTimeInput(
+                    attrs={"type": "datetime-local", "class": "input"}, format="%Y-%m-%dT%H:%M"
+                ),
+                error_messages={"invalid": "Give a day and an hour in UTC."},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse hours that can't be read, in the words of who reads them."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("hours") != self.OTHER:
+            return cleaned
+        try:
+            parse_window(cleaned.get("window") or "")
+        except BadWindow as bad:
+            self.add_error("window", f"{bad}.")
+        return cleaned
+
+    def schedule(self) -> Schedule:
+        """Return what was chosen. The form must be valid."""
+        window = {self.OWN: "", self.ANY: ANY_HOUR}.get(
+            self.cleaned_data["hours"] or self.OWN, self.cleaned_data["window"].strip()
+        )
+        given = {wave: self.cleaned_data[f"earliest-{wave}"] for wave in self.waves}
+        return Schedule(window, {wave: at for wave, at in given.items() if at is not None})
+
+    @classmethod
+    def as_typed(cls, stored: Schedule) -> dict[str, object]:
+        """Return a stored schedule as the form shows it."""
+        kind = {"": cls.OWN, ANY_HOUR: cls.ANY}.get(stored.window, cls.OTHER)
+        shown: dict[str, object] = {"hours": kind}
+        if kind == cls.OTHER:
+            shown["window"] = stored.window
+        return shown | {f"earliest-{wave}": at for wave, at in stored.earliest.items()}
 
 
 class ConnectionForm(Dressed):

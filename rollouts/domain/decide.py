@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from rollouts.domain.business_days import business_day_over, zones_of
 from rollouts.domain.capacity import orgs_a_day
@@ -45,7 +46,9 @@ class WaveFacts:
     ``lapsed``: nothing more of its list can be armed, since the approval was not used in time or
     the approved end date is too near. ``unarmed`` counts the newest batches in a row that were
     called back before they could be armed, and ``unarmed_because`` says why the last one was.
-    ``next_size`` is what the approved plan cuts next; ``regions`` are those of the wave's orgs.
+    ``next_size`` is what the approved plan cuts next; ``zones`` are those of the wave's orgs, and
+    ``regions`` those of the orgs whose zones were not frozen. ``waits`` says why no org of it can
+    start just now (windows and freezes), ``next_start`` when one can, if ever.
     """
 
     number: int
@@ -68,6 +71,9 @@ class WaveFacts:
     unarmed_because: str = ""
     next_size: int = 0
     regions: frozenset[str] = frozenset()
+    zones: frozenset[str] = frozenset()
+    waits: str = ""
+    next_start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,8 @@ def _approved(wave: WaveFacts, facts: RolloutFacts) -> Action:
         return Action(Do.LAPSE, wave.number, why)
     if facts.holds:
         return Action(Do.WAIT, wave.number, facts.holds[0])
+    if wave.waits:
+        return Action(Do.WAIT, wave.number, wave.waits, until=wave.next_start)
     return Action(Do.START, wave.number, "approved, and the wave before it has ended")
 
 
@@ -178,6 +186,8 @@ def _dispatching(wave: WaveFacts, facts: RolloutFacts, policy: Policy, now: date
         return Action(Do.WAIT, wave.number, f"{wave.unsettled} orgs are not settled")
     retries = (wave.retry_due or wave.retry_waiting) and wave.approved and not wave.lapsed
     if retries and wave.retry_due and not facts.holds and not wave.review:
+        if wave.waits:
+            return Action(Do.WAIT, wave.number, wave.waits, until=wave.next_start)
         return Action(Do.RETRY_BATCH, wave.number, f"{wave.retry_due} failures are worth a retry")
     if retries:
         return Action(Do.WAIT, wave.number, "retries are due later")
@@ -195,7 +205,8 @@ def _over(wave: WaveFacts, policy: Policy, now: datetime) -> Action:
     finished = wave.last_ended or now
     until = bake_until(finished, wave.bake)
     if wave.tally.kind is WaveKind.CANARY and policy.canary_business_day:
-        until = max(until, business_day_over(finished, zones_of(wave.regions)))
+        zones = (*zones_of(wave.regions), *map(ZoneInfo, sorted(wave.zones)))
+        until = max(until, business_day_over(finished, zones))
     return Action(Do.BAKE, wave.number, "every org has Salesforce's final word", until=until)
 
 
@@ -224,6 +235,8 @@ def _next_batch(wave: WaveFacts, facts: RolloutFacts, policy: Policy) -> Action:
             f"{facts.pushed_today} orgs were pushed in 24 hours and support can bear {cap}; "
             "it goes on by itself as the day passes",
         )
+    if wave.waits:
+        return Action(Do.WAIT, wave.number, wave.waits, until=wave.next_start)
     return Action(Do.NEXT_BATCH, wave.number, f"{wave.planned} orgs are still to go")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 
@@ -14,6 +14,7 @@ class FrozenPlan:
     """Everything that a person says yes to.
 
     ``orgs`` maps the 18-character org id to the 04t id of the version it has (the from-version);
+    ``hours`` maps it to its window, its zones by commas and where these come from, all as frozen;
     ``batches`` are sizes in order; times are aware UTC; ``policy`` is the policy's own JSON, with
     its retry rule and guardrails; ``bake`` is in seconds and ``approvals`` says how many people.
     """
@@ -28,12 +29,17 @@ class FrozenPlan:
     policy: Mapping[str, object]
     bake: int
     approvals: int
+    hours: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
 
 def digest(plan: FrozenPlan) -> str:
     """Return the SHA-256 of the plan's canonical form: sorted, compact JSON, UTC times."""
     body = asdict(plan)
     body["orgs"] = sorted(plan.orgs.items())
+    body["hours"] = sorted(plan.hours.items())
+    if not plan.hours:
+        # Lists from before windows were kept: their digests were taken without.
+        del body["hours"]
     body["not_before"] = plan.not_before.astimezone(UTC).isoformat()
     body["end_by"] = plan.end_by.astimezone(UTC).isoformat()
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

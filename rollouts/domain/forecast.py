@@ -142,7 +142,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One wave as the forecast sees it; ``bake`` in seconds, ``zones`` those of its orgs."""
+    """One wave as the forecast sees it; ``bake`` in seconds, ``zones`` those of its orgs.
+
+    ``not_before`` is the date that its planner gave it, if any.
+    """
 
     number: int
     name: str
@@ -150,6 +153,7 @@ class Step:
     groups: tuple[Group, ...]
     bake: int = 0
     zones: tuple[tzinfo, ...] = ()
+    not_before: datetime | None = None
 
     @property
     def orgs(self) -> int:
@@ -174,6 +178,11 @@ class Walk:
     def first_start(self) -> datetime | None:
         """When its first batch starts; None when none can."""
         return self.batches[0][0] if self.batches else None
+
+    @property
+    def last_start(self) -> datetime | None:
+        """When its last batch starts; None when none can."""
+        return self.batches[-1][0] if self.batches else None
 
 
 @dataclass(slots=True)
@@ -351,7 +360,8 @@ def _all(
 ) -> tuple[Walk, ...]:
     support, walks, at = _Support(policy, past.rate), [], begin
     for step in steps:
-        walks.append(walk(step, policy, at + tempo.approval, tempo, support))
+        first = max(at + tempo.approval, step.not_before or begin)
+        walks.append(walk(step, policy, first, tempo, support))
         at = walks[-1].passes
     return tuple(walks)
 

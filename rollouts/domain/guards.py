@@ -6,11 +6,12 @@ are at most a few minutes old. It answers with every reason, and an empty answer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rollouts.domain.digest import same_set
+from rollouts.domain.hours import Hours, refusals
 from rollouts.domain.lifecycle import BatchState, RolloutState, WaveState
 from rollouts.domain.planner import BLOCKING_UNKNOWN
 from rollouts.domain.policy import Policy
@@ -34,7 +35,11 @@ class LiveReads:
 
 @dataclass(frozen=True, slots=True)
 class ArmFacts:
-    """What the database says inside the ARM transaction."""
+    """What the database says inside the ARM transaction.
+
+    ``hours`` maps each org's id to its hours as agreed and as they are today, with today's
+    freezes; None, or no entry, means that nobody knows them.
+    """
 
     rollout_state: RolloutState
     wave_state: WaveState
@@ -60,6 +65,7 @@ class ArmFacts:
     fuse: timedelta
     calls_left: int
     calls_reserve: int
+    hours: Mapping[str, Hours | None]
 
 
 def arm_refusals(
@@ -70,6 +76,7 @@ def arm_refusals(
         *_decided(facts),
         *_approved(facts, now),
         *_timed(facts, policy, now),
+        *_open(facts),
         *_read(facts, live, policy, now),
     )
 
@@ -126,6 +133,12 @@ def _timed(facts: ArmFacts, policy: Policy, now: datetime) -> Sequence[str]:
     if not facts.start_at <= facts.not_after <= facts.end_by:
         reasons.append("the start or its latest time is outside what was approved")
     return reasons
+
+
+def _open(facts: ArmFacts) -> Sequence[str]:
+    """Judge window and freeze for every moment at which Salesforce may start each org."""
+    hours = [facts.hours.get(org) for org in sorted(facts.orgs)]
+    return refusals(hours, facts.start_at, facts.not_after)
 
 
 def _read(facts: ArmFacts, live: LiveReads, policy: Policy, now: datetime) -> Sequence[str]:

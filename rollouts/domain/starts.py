@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import merge
 from itertools import islice
@@ -31,11 +31,19 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class PlannedStart(Generic[Key]):
-    """One batch: its start and its latest start, both inside an opening of each of its orgs."""
+    """One batch: its start and its latest start, both inside an opening of each of its orgs.
+
+    ``closes`` is when the first of these openings ends.
+    """
 
     start: datetime
     not_after: datetime
+    closes: datetime
     orgs: tuple[Key, ...]
+
+    def shifted(self, start: datetime, latest: timedelta) -> PlannedStart[Key]:
+        """Return it with a start that was moved on a little; it may come too late for it."""
+        return replace(self, start=start, not_after=min(start + latest, self.closes - SECOND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +169,8 @@ def _next(
     for _, group, _ in taken:
         group.left += 1
     end = min(ends[id(group)] for _, group, _ in taken)
-    return PlannedStart(
-        start, min(start + pace.latest, end - SECOND), tuple(key for _, _, key in taken)
-    )
+    orgs = tuple(key for _, _, key in taken)
+    return PlannedStart(start, min(start + pace.latest, end - SECOND), end, orgs)
 
 
 def _fits(

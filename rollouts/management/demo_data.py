@@ -13,6 +13,7 @@ from django.conf import settings
 from rollouts.domain.checklists import Mark
 from rollouts.domain.lifecycle import WaveState
 from rollouts.domain.permissions import Role
+from rollouts.domain.schedule import ANY_HOUR, Schedule
 from rollouts.models import Org, Package, Person, Rollout
 from rollouts.pipeline import (
     approve,
@@ -96,7 +97,9 @@ def _first_rollout() -> str:
     version = package.versions.pushable().get(major=major, minor=minor, patch=patch)
     older = package.versions.filter(major=major, minor=minor, patch__lt=patch, released=True)
     choice = plan.AudienceChoice(from_versions=tuple(older.values_list("sf_id", flat=True)))
-    rollout = plan.create_rollout(version, choice, by=planner, now=now)
+    # Something must move while somebody looks, whatever the hour is.
+    any_hour = Schedule(window=ANY_HOUR)
+    rollout = plan.create_rollout(version, choice, by=planner, now=now, schedule=any_hour)
     wave = rollout.waves.get(number=1)
     frozen = approve.freeze(wave, by=planner, now=clock.now())
     wave.refresh_from_db()

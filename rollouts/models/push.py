@@ -84,6 +84,9 @@ class Batch(models.Model):
     cancel_too_late_at = models.DateTimeField(null=True, blank=True)
     started_seen_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    began_outside = models.TextField(  # noqa: DJ001 - see above
+        null=True, blank=True, help_text="how Salesforce started it outside its window"
+    )
 
     objects = BatchQuerySet.as_manager()
 

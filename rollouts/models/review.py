@@ -47,11 +47,20 @@ class FrozenList(models.Model):
 
     def plan(self) -> FrozenPlan:
         """Return what the digest is taken over, read from the rows: one query."""
-        rows = self.orgs.values_list("org__key", "from_version__sf_id")
+        rows = list(
+            self.orgs.values_list(
+                "org__key", "from_version__sf_id", "window", "zones", "zone_source"
+            )
+        )
         return FrozenPlan(
             package=self.to_version.package.sf_id,
             to_version=self.to_version.sf_id,
-            orgs=dict(rows),
+            orgs={key: version for key, version, *_ in rows},
+            hours={
+                key: (window, zones or "", source or "")
+                for key, _, window, zones, source in rows
+                if window is not None
+            },
             batches=tuple(self.batches),
             not_before=self.not_before,
             end_by=self.end_by,
@@ -69,6 +78,17 @@ class FrozenOrg(models.Model):
     org = models.ForeignKey(Org, on_delete=models.PROTECT, related_name="+")
     from_version = models.ForeignKey(PackageVersion, on_delete=models.PROTECT, related_name="+")
     place = models.IntegerField()
+    # Null in lists from before windows were kept, and so that SQLite need not remake the table and
+    # lose its triggers.
+    window = models.TextField(  # noqa: DJ001 - see above
+        null=True, blank=True, help_text="its hours as they were frozen"
+    )
+    zones = models.TextField(  # noqa: DJ001 - see above
+        null=True, blank=True, help_text="every zone it may be in, by commas"
+    )
+    zone_source = models.CharField(  # noqa: DJ001 - see above
+        max_length=10, null=True, blank=True, help_text="where the zones come from"
+    )
 
     class Meta:
         ordering: ClassVar = ["list", "place"]

@@ -14,6 +14,7 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.domain.policy import Policy, WaveKind
+from rollouts.domain.schedule import Schedule
 from rollouts.models.catalog import PackageVersion
 from rollouts.models.orgs import Org
 from rollouts.models.people import Person
@@ -88,6 +89,11 @@ class Rollout(models.Model):
         default=dict, help_text="what the planner chose, in words of a form"
     )
     left_out = models.JSONField(default=dict, help_text="org id to the reason it is not in")
+    schedule = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="whose hours count, and when waves may start first",
+    )
     author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="rollouts")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -115,6 +121,11 @@ class Rollout(models.Model):
         """The rules it was planned under."""
         return Policy.from_json(self.policy_json)
 
+    @property
+    def when(self) -> Schedule:
+        """What its planner said about its times."""
+        return Schedule.from_json(self.schedule)
+
 
 class Wave(models.Model):
     """An ordered part of a rollout that is approved as one frozen list."""
@@ -140,6 +151,13 @@ class Wave(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     baked_until = models.DateTimeField(null=True, blank=True)
     passed_at = models.DateTimeField(null=True, blank=True)
+    # Why nothing of it can start just now though people allow it, as last computed.
+    next_start_at = models.DateTimeField(null=True, blank=True)
+    next_start_orgs = models.PositiveIntegerField(null=True, blank=True)
+    hours_because = models.TextField(  # noqa: DJ001 - nullable, so that SQLite adds it in place
+        null=True, blank=True, help_text="why none of its orgs can start now"
+    )
+    hours_read_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["rollout", "number"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Max, Q
 
@@ -25,7 +25,7 @@ from rollouts.models import (
     Target,
     Wave,
 )
-from rollouts.pipeline import dependencies, timing
+from rollouts.pipeline import deadlines, dependencies, keeping, timing
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, move_wave, record, writing
 
 
@@ -94,13 +94,18 @@ def _store_list(wave: Wave, left: list[Target], by: Person, now: datetime) -> Fr
     rollout = wave.rollout
     policy = rollout.policy
     number = (wave.lists.aggregate(top=Max("number"))["top"] or 0) + 1
+    orgs = [target.org_id for target in left]
+    times = keeping.times_of(orgs, rollout.when, now)
+    sizes = batch_sizes(len(left), WaveKind(wave.kind), policy)
+    not_before = max(now, rollout.when.earliest.get(wave.number, now))
     frozen = FrozenList(
         wave=wave,
         number=number,
         to_version=rollout.to_version,
-        batches=list(batch_sizes(len(left), WaveKind(wave.kind), policy)),
-        not_before=now,
-        end_by=now + timedelta(seconds=policy.end_by_after),
+        batches=list(sizes),
+        window=rollout.when.label,
+        not_before=not_before,
+        end_by=deadlines.end_by(wave, orgs, times, sizes, not_before, now),
         policy_json=rollout.policy_json,
         frozen_by=by,
         frozen_at=now,
@@ -117,13 +122,23 @@ def _store_list(wave: Wave, left: list[Target], by: Person, now: datetime) -> Fr
             policy=frozen.policy_json,
             bake=wave.bake,
             approvals=wave.approvals_needed,
+            hours={target.org.key: keeping.as_frozen(times[target.org_id]) for target in left},
         )
     )
     frozen.save()
     FrozenOrg.objects.bulk_create(
         [
-            FrozenOrg(list=frozen, org=target.org, from_version=target.from_version, place=place)
+            FrozenOrg(
+                list=frozen,
+                org=target.org,
+                from_version=target.from_version,
+                place=place,
+                window=window,
+                zones=zones,
+                zone_source=source,
+            )
             for place, target in enumerate(left)
+            for window, zones, source in [keeping.as_frozen(times[target.org_id])]
         ],
         batch_size=500,
     )
@@ -158,7 +173,7 @@ def edit(wave: Wave, *, by: Person, reason: str, now: datetime) -> None:
     move_wave(wave, WaveState.PLANNED, now=now, by=by, because=reason or "to change it")
 
 
-def drift(frozen: FrozenList) -> Drift:
+def drift(frozen: FrozenList, now: datetime) -> Drift:
     """Compare a frozen list with today's data. The digest itself is over the frozen snapshot."""
     today = {
         row.org_id: row
@@ -182,6 +197,7 @@ def drift(frozen: FrozenList) -> Drift:
             changes.append(f"{row.org.name} blocks pushes now")
         elif not seen.org.is_active:
             changes.append(f"{row.org.name} is inactive now")
+    changes += keeping.drift(frozen, now)
     if frozen.to_version.push_refusal:
         changes.append(
             f"{frozen.to_version.label} can't be pushed now: {frozen.to_version.push_refusal}"
@@ -269,7 +285,6 @@ def approve(wave: Wave, *, seen_digest: str, by: Person, reason: str, now: datet
 
 
 def _grant(wave: Wave, frozen: FrozenList, by: Person, reason: str, now: datetime) -> Approval:
-    policy = wave.rollout.policy
     latest = (
         SyncRun.objects.filter(package=frozen.to_version.package, ok=True)
         .order_by("-read_at")
@@ -281,7 +296,7 @@ def _grant(wave: Wave, frozen: FrozenList, by: Person, reason: str, now: datetim
         person=by,
         reason=reason,
         granted_at=now,
-        expires_at=now + timedelta(seconds=policy.approval_lasts),
+        expires_at=deadlines.lapses_at(frozen, now),
         data_as_of=latest.read_at if latest else None,
     )
     granted = frozen.approvals.standing().count()

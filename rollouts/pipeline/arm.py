@@ -19,7 +19,17 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.models import Attempt, Batch, Rollout, Wave
-from rollouts.pipeline import approve, clock, doubt, exclusions, holds, looking, memory, timing
+from rollouts.pipeline import (
+    approve,
+    clock,
+    doubt,
+    exclusions,
+    holds,
+    keeping,
+    looking,
+    memory,
+    timing,
+)
 from rollouts.pipeline.dropouts import leave_out
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
@@ -217,6 +227,7 @@ def _facts(
         fuse=timing.fuse(rollout.policy),
         calls_left=budget.left if budget else holds.calls_reserve(),
         calls_reserve=holds.calls_reserve(),
+        hours=keeping.of_batch(fresh, now),
     )
 
 
@@ -287,6 +298,7 @@ def _arm_again(claim: Claim, gateway: Gateway, now: datetime) -> None:
         or not standing
         or holds.set_by_people(rollout)
         or memory.restored()
+        or keeping.wrong(fresh, now)
     ):
         doubt.want_cancel(batch, "what allowed the arming no longer holds", now)
         return

@@ -21,13 +21,14 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.domain.policy import STRICT_KINDS, Policy, WaveKind
-from rollouts.models import Attempt, Batch, Event, FrozenList, Rollout, Target, Wave
-from rollouts.pipeline import approve, halting, holds, tallies, timing
+from rollouts.models import Attempt, Batch, Event, FrozenList, FrozenOrg, Rollout, Target, Wave
+from rollouts.pipeline import approve, halting, holds, openings, tallies, timing
 from rollouts.pipeline.dropouts import hold_for_review
 from rollouts.pipeline.prepare import reserve
 from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave, writing
 
 _LIVE = [state.value for state in ATTEMPT_LIVE]
+NOWHERE: frozenset[str] = frozenset()
 _UNDER_WAY = [
     WaveState.FROZEN.value,
     WaveState.APPROVED.value,
@@ -115,6 +116,7 @@ def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
     goes_on = wave.state == WaveState.DISPATCHING.value
     due, waiting = retryable(wave, policy, now) if goes_on else ([], 0)
     unarmed, because = _unarmed(wave) if goes_on else (0, "")
+    regions, zones = _places(wave) if wave.kind == WaveKind.CANARY.value else (NOWHERE, NOWHERE)
     return WaveFacts(
         number=wave.number,
         state=WaveState(wave.state),
@@ -134,12 +136,24 @@ def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
         next_size=min(_next_size(wave, frozen), targets[TargetState.PLANNED.value])
         if frozen and goes_on
         else 0,
-        regions=frozenset(
-            region(name)
-            for name in wave.targets.order_by().values_list("org__instance", flat=True).distinct()
-        ),
+        regions=regions,
+        zones=zones,
+        waits=openings.wait_of(wave, policy, now),
+        next_start=wave.next_start_at,
         unarmed=unarmed,
         unarmed_because=because,
+    )
+
+
+def _places(wave: Wave) -> tuple[frozenset[str], frozenset[str]]:
+    """Return (regions of the orgs without frozen zones, zones of the others), for a working day."""
+    rows = wave.targets.order_by()
+    zones = FrozenOrg.objects.filter(list__wave=wave).exclude(zones=None).order_by()
+    bare = rows.exclude(org__in=zones.values("org")).values_list("org__instance", flat=True)
+    named = zones.values_list("zones", flat=True).distinct()
+    return (
+        frozenset(region(name) for name in bare.distinct()),
+        frozenset(zone for row in named if row for zone in row.split(",")),
     )
 
 
@@ -248,8 +262,7 @@ def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> Non
         case Do.NEXT_BATCH:
             _next_batch(wave, now)
         case Do.RETRY_BATCH:
-            due, _ = retryable(wave, rollout.policy, now)
-            _reserve_quietly(wave, due[: _largest(wave)], retry=True, now=now)
+            _retry_batch(wave, now)
         case Do.BAKE:
             move_wave(
                 wave,
@@ -265,6 +278,14 @@ def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> Non
 
 @writing()
 def _start(rollout: Rollout, wave: Wave, because: str, now: datetime) -> None:
+    frozen = wave.frozen_list
+    if frozen is None:
+        return
+    # Until its first batch can be cut it stays approved, so that it can be taken back quietly.
+    first = openings.next_opening(frozen, openings.pending(wave), _next_size(wave, frozen), now)
+    if first.batch is None or not openings.is_due(first.batch, rollout.policy, now):
+        openings.note_wait(wave, first, now)
+        return
     if rollout.state == RolloutState.READY.value:
         move_rollout(
             rollout, RolloutState.ACTIVE, now=now, because="its first wave starts", started_at=now
@@ -295,9 +316,10 @@ def _next_batch(wave: Wave, now: datetime) -> None:
         state=TargetState.PLANNED.value, org__in=frozen.orgs.values("org")
     )
     free = planned.exclude(org__in=busy.values("org"))
-    targets = list(free.select_related("org").order_by("place")[:size])
-    if targets:
-        _reserve_quietly(wave, targets, retry=False, now=now)
+    rows = list(free.order_by("place", "pk").values_list("pk", "org_id"))
+    if rows:
+        opening = openings.next_opening(frozen, rows, size, now)
+        _cut(wave, opening, retry=False, now=now)
     else:
         _say(
             wave,
@@ -311,10 +333,35 @@ def _largest(wave: Wave) -> int:
     return policy.batch_strict if wave.kind in STRICT_KINDS else policy.batch_ramp[-1]
 
 
-def _reserve_quietly(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) -> None:
-    """Reserve a batch; when the database refuses it, the wave waits and tries again."""
+def _retry_batch(wave: Wave, now: datetime) -> None:
+    """Cut a batch of failures that are due: the first time soon, then in another window."""
+    frozen = wave.frozen_list
+    due, _ = retryable(wave, wave.rollout.policy, now)
+    if frozen is None or not due:
+        return
+    rows = [(target.pk, target.org_id) for target in due]
+    again = Attempt.objects.filter(target__in=due, started_at__isnull=False)
+    last = again.order_by().values("target").annotate(n=Count("pk"), at=Max("started_at"))
+    ran = {row["target"]: row["at"] for row in last if row["n"] > 1}
+    opening = openings.next_opening(frozen, rows, _largest(wave), now, ran=ran)
+    _cut(wave, opening, retry=True, now=now)
+
+
+def _cut(wave: Wave, opening: openings.Opening, *, retry: bool, now: datetime) -> None:
+    """Reserve the batch that can start first, or write down what the wave waits for.
+
+    When the database refuses it, the wave waits and tries again.
+    """
+    batch = opening.batch
+    if batch is None or not openings.is_due(batch, wave.rollout.policy, now):
+        openings.note_wait(wave, opening, now)
+        return
+    openings.clear_wait(wave)
+    targets = list(
+        Target.objects.filter(pk__in=batch.orgs).select_related("org").order_by("place", "pk")
+    )
     try:
-        reserve(wave, targets, retry=retry, now=now)
+        reserve(wave, targets, batch, retry=retry, now=now)
     except IntegrityError:
         _say(wave, "another rollout took one of its orgs or its start second; it tries again")
 

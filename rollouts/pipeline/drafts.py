@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from rollouts.domain.permissions import Permission
+from rollouts.domain.schedule import Schedule
 from rollouts.models import Batch, Draft, PackageVersion, Person, Rollout
 from rollouts.pipeline import control, plan, succession
 from rollouts.pipeline.audiences import AudienceChoice
@@ -97,6 +98,11 @@ def choice_of(draft: Draft) -> AudienceChoice:
     return AudienceChoice.from_json(draft.audience)
 
 
+def schedule_of(draft: Draft) -> Schedule:
+    """Read what the draft says about its times; nothing said means the hours of each org."""
+    return Schedule.from_json(draft.schedule) if draft.schedule else Schedule()
+
+
 def older_of(draft: Draft) -> Rollout | None:
     """Return the rollout that the draft takes over, while that can still yield."""
     rows = succession.may_yield(draft.to_version)
@@ -137,12 +143,15 @@ def create(
             "profile": held.profile,
             "reason": str(held.reasons.get("emergency", "")),
             "editors": held.editors.all(),
+            "schedule": schedule_of(held),
         }
         if held.take_over_id is None:
             made = plan.create_rollout(held.to_version, choice, by=by, now=now, **more)
         else:
             older = _confirmed(held, confirmed)
-            made, batches = succession.take_over_now(held.to_version, choice, older, by=by, now=now)
+            made, batches = succession.take_over_now(
+                held.to_version, choice, older, by=by, now=now, **more
+            )
         Draft.objects.filter(pk=held.pk).update(rollout=made)
     return made, control.send_cancels(batches, older) if older else None
 

@@ -37,6 +37,7 @@ class Part:
     kind: WaveKind
     bake: int
     orgs: Mapping[int, str]
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ def _step(
         groups=tuple(Group(count, spans) for spans, count in groups.items()),
         bake=part.bake,
         zones=zones_of({region(name) for name in part.orgs.values()}),
+        not_before=part.not_before,
     )
 
 

@@ -14,6 +14,7 @@ from rollouts.domain.permissions import Permission
 from rollouts.domain.planner import Because, Candidate, PlannedWave, plan_waves
 from rollouts.domain.policy import Policy, WaveKind, raised
 from rollouts.domain.profiles import Profile, default
+from rollouts.domain.schedule import Schedule
 from rollouts.domain.versions import Jump, largest_jump
 from rollouts.models import (
     Installation,
@@ -162,6 +163,7 @@ def create_rollout(
     profile: str = "",
     reason: str = "",
     editors: Iterable[Person] = (),
+    schedule: Schedule | None = None,
 ) -> Rollout:
     """Store the proposal as a rollout that waits for its first wave to be frozen (ready).
 
@@ -181,6 +183,7 @@ def create_rollout(
         kind=proposal.kind.value,
         policy_json=proposal.policy.as_json(),
         policy_number=proposal.policy_number,
+        schedule=(schedule or Schedule()).as_json(),
         audience=choice.as_json(),
         left_out={org: because.value for org, because in proposal.left_out.items()},
         author=by,

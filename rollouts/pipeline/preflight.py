@@ -20,6 +20,7 @@ from rollouts.domain.lifecycle import ROLLOUT_ENDS, TargetState
 from rollouts.domain.planner import Because
 from rollouts.domain.policy import Policy, WaveKind
 from rollouts.domain.preflight import check
+from rollouts.domain.schedule import Schedule
 from rollouts.domain.versions import Jump, Number
 from rollouts.domain.windows import BadWindow
 from rollouts.models import (
@@ -35,6 +36,7 @@ from rollouts.models import (
 )
 from rollouts.pipeline import dependencies, drafts, proof, readiness
 from rollouts.pipeline.forecasting import Outlook, Part, look_ahead
+from rollouts.pipeline.keeping import times_of
 
 _ENDS = [state.value for state in ROLLOUT_ENDS]
 _GOING = (TargetState.PLANNED.value, TargetState.IN_FLIGHT.value)
@@ -79,6 +81,7 @@ class _Plan:
     left_out: Mapping[str, str]
     rollout: Rollout | None = None
     instead_of: Rollout | None = None
+    schedule: Schedule = Schedule()  # noqa: RUF009 - it can't be changed
 
 
 def of_draft(draft: Draft, now: datetime) -> Preflight:
@@ -91,7 +94,16 @@ def of_draft(draft: Draft, now: datetime) -> Preflight:
     left_out = {org: because.value for org, because in proposal.left_out.items()}
     older = drafts.older_of(draft)
     return _look(
-        _Plan(draft.to_version, proposal.kind, proposal.policy, waves, left_out, None, older), now
+        _Plan(
+            draft.to_version,
+            proposal.kind,
+            proposal.policy,
+            waves,
+            left_out,
+            instead_of=older,
+            schedule=drafts.schedule_of(draft),
+        ),
+        now,
     )
 
 
@@ -129,6 +141,7 @@ def _stored(rollout: Rollout, waves: Sequence[Wave]) -> _Plan:
         ),
         left_out=rollout.left_out,
         rollout=rollout,
+        schedule=rollout.when,
     )
 
 
@@ -138,11 +151,13 @@ def _look(plan: _Plan, now: datetime) -> Preflight:
     known = _rows(plan)
     parts = [
         Part(number, name, kind, bake, {known[key].pk: known[key].instance for key in orgs
-                                        if key in known})
+                                        if key in known}, plan.schedule.earliest.get(number))
         for number, name, kind, bake, orgs in plan.waves
     ]  # fmt: skip
     try:
-        outlook = look_ahead(package, parts, plan.policy, now, now)
+        orgs = [pk for part in parts for pk in part.orgs]
+        times = times_of(orgs, plan.schedule, now)
+        outlook = look_ahead(package, parts, plan.policy, now, now, times=times)
     except BadWindow as problem:
         return _unreadable(problem, plan.policy, now)
     facts = _facts(plan, known, parts, outlook, now)

@@ -14,6 +14,7 @@ from django.db.models import Max
 
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import ATTEMPT_LIVE, AttemptState, BatchState, TargetState
+from rollouts.domain.starts import PlannedStart
 from rollouts.models import (
     Attempt,
     Batch,
@@ -40,8 +41,17 @@ _PUSHED = [AttemptState.CONFIRMED.value, AttemptState.UNCONFIRMED.value]
 
 
 @writing()
-def reserve(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) -> Batch | None:
+def reserve(
+    wave: Wave,
+    targets: list[Target],
+    planned: PlannedStart[int],
+    *,
+    retry: bool,
+    now: datetime,
+) -> Batch | None:
     """Write a batch and its attempts down before anything is asked of Salesforce.
+
+    ``planned`` is a start that all of these targets share; it moves on to a free second.
 
     Orgs that no longer need or may get the push are marked with the reason and left out. Raises
     IntegrityError when one of them has a live attempt anywhere: the database decides that.
@@ -54,9 +64,13 @@ def reserve(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) ->
         return None
     policy = wave.rollout.policy
     link = wave.rollout.to_version.package.connection
-    start = memory.marked_second(timing.earliest_start(frozen, policy, now, len(still)), link)
+    start = memory.marked_second(planned.start, link)
     while Batch.objects.filter(connection=link, start_at=start).exists():
         start += memory.MINUTE
+    planned = planned.shifted(start, timedelta(seconds=policy.not_after))
+    if planned.not_after < start:
+        # All free seconds of the opening are taken by others; the next look finds another one.
+        return None
     number = (wave.batches.aggregate(top=Max("number"))["top"] or 0) + 1
     batch = Batch.objects.create(
         wave=wave,
@@ -72,8 +86,8 @@ def reserve(wave: Wave, targets: list[Target], *, retry: bool, now: datetime) ->
         BatchState.RESERVED,
         now=now,
         because=f"{len(still)} orgs",
-        start_at=start,
-        not_after=min(start + timedelta(seconds=policy.not_after), frozen.end_by),
+        start_at=planned.start,
+        not_after=planned.not_after,
     )
     approved = dict(FrozenOrg.objects.filter(list=frozen).values_list("org_id", "pk"))
     tries = dict(

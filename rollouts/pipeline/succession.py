@@ -51,7 +51,7 @@ def take_over_now(
 ) -> tuple[Rollout, list[Batch]]:
     """Do it in the database, in one transaction; returns the batches to be cancelled after it.
 
-    ``more`` is for `plan.create_rollout`.
+    ``more`` is for `plan.create_rollout`. Without a schedule it keeps that of the older one.
     """
     demand(by, Permission.PLAN, now)
     demand(by, Permission.ABORT, now)
@@ -61,6 +61,7 @@ def take_over_now(
             raise Overtaken(f"{held.slug} is {held.state}; nothing of it is left to take over.")
         if held not in may_yield(version):
             raise Refusal(f"{held.slug} is not for an older version of the same package.")
+        more.setdefault("schedule", held.when)
         made = plan.create_rollout(version, choice, by=by, now=now, instead_of=held, **more)
         Rollout.objects.filter(pk=made.pk).update(supersedes=held)
         made.supersedes = held

@@ -43,10 +43,14 @@ def prepare_slack(orgs: int = 0) -> timedelta:
     return usual + (BULK_TIME if orgs > COLLECTION else timedelta())
 
 
+def lead(policy: Policy, orgs: int = 0) -> timedelta:
+    """Return how long before its start a batch of so many orgs is cut at the latest."""
+    return fuse(policy) + arm_slack() + prepare_slack(orgs)
+
+
 def earliest_start(frozen: FrozenList, policy: Policy, now: datetime, orgs: int = 0) -> datetime:
     """Return the earliest whole second at which a batch reserved now may start."""
-    lead = fuse(policy) + arm_slack() + prepare_slack(orgs)
-    return clock.whole_second(max(now + lead, frozen.not_before))
+    return clock.whole_second(max(now + lead(policy, orgs), frozen.not_before))
 
 
 def arm_from(batch: Batch, policy: Policy) -> datetime:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count
 
 from rollouts.domain.failures import Failure, classify
 from rollouts.domain.lifecycle import (
@@ -21,7 +21,7 @@ from rollouts.domain.lifecycle import (
     TargetState,
 )
 from rollouts.models import Attempt, Batch, PushError, Rollout
-from rollouts.pipeline import clock, doubt, recall
+from rollouts.pipeline import clock, doubt, lateness, recall
 from rollouts.pipeline.looking import ROWS_A_CALL
 from rollouts.pipeline.shifts import came_from, drop_attempts, set_targets
 from rollouts.pipeline.transitions import (
@@ -277,6 +277,8 @@ def _follow(batch: Batch, reading: Reading) -> None:
         return
     batch.refresh_from_db()
     try:
+        if status in _STARTED and batch.began_outside is None:
+            lateness.note(batch, clock.now())
         if status in _STARTED and batch.cancel_wanted_at and batch.state in _ARMED:
             recall.too_late(batch, status, reading.as_of)
         elif status is SfStatus.IN_PROGRESS and batch.state == BatchState.ARMED.value:
@@ -284,7 +286,7 @@ def _follow(batch: Batch, reading: Reading) -> None:
                 batch,
                 BatchState.RUNNING,
                 now=reading.as_of,
-                because=_lateness(batch, reading.as_of),
+                because=batch.began_outside or "Salesforce has started it; it is past recall",
                 started_seen_at=reading.as_of,
             )
         if status in _STARTED and batch.cancel_wanted_at and not batch.cancel_too_late_at:
@@ -301,13 +303,6 @@ def _follow(batch: Batch, reading: Reading) -> None:
         return
 
 
-def _lateness(batch: Batch, seen: datetime) -> str:
-    began = batch.attempts.aggregate(at=Min("started_at"))["at"] or seen
-    if batch.not_after and began > batch.not_after:
-        return "started outside its window: Salesforce began after the latest start"
-    return "Salesforce has started it; it is past recall"
-
-
 def settle(batch: Batch, status: SfStatus, now: datetime) -> None:
     """End a batch whose request and attempts all have Salesforce's final word."""
     running = (BatchState.ARMING.value, BatchState.ARMED.value, BatchState.RUNNING.value)
@@ -317,6 +312,7 @@ def settle(batch: Batch, status: SfStatus, now: datetime) -> None:
     drop_attempts(batch, "Salesforce has no job for it", now, without_job=True)
     if batch.attempts.filter(state__in=_LIVE).exists():
         return
+    lateness.note(batch, now)
     ended = Counter(batch.attempts.values_list("state", flat=True))
     words = ", ".join(f"{n} {state}" for state, n in sorted(ended.items()))
     move_batch(

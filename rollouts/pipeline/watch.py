@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 from rollouts.domain.digest import same_set
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState, RolloutState
 from rollouts.models import Batch, Connection, Event, Package
-from rollouts.pipeline import approve, clock, doubt, exclusions, halting, holds, sweep
+from rollouts.pipeline import approve, clock, doubt, exclusions, halting, holds, keeping, sweep
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.holds import watcher_part
 from rollouts.pipeline.leases import beat
@@ -119,7 +119,7 @@ def why_not(batch: Batch, request: SfRequest, now: datetime) -> str:
         return "the approved end date has passed"
     if exclusions.barred(batch.attempts.live().values_list("org", flat=True), now):
         return "an org of it was excluded since"
-    return ""
+    return keeping.wrong(batch, now)
 
 
 def _open_again(batch: Batch, request: SfRequest, gateway: Gateway, now: datetime) -> None:

@@ -62,6 +62,7 @@ _TOLD: dict[str, tuple[str, str, str]] = {
     "abandon_batch": ("canceled", "idle", "{0} given up"),
     "reason": ("info", "idle", "The reason for it was given: {1}"),
     "recall_batch": ("canceled", "need", "{0}: recall asked"),
+    "started_outside": ("warn", "need", "{0}: Salesforce started it outside its window"),
     "recall_too_late": ("warn", "need", "{0}: too late to recall, Salesforce had started it"),
     "late_patch": ("warn", "need", "{0} runs though it was read back as Canceled"),
     "take_over": ("running", "need", "{0} takes over an older one"),

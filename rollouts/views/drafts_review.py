@@ -33,6 +33,7 @@ def review(request: Request, pk: int) -> HttpResponse:
 def _context(request: Request, draft: Draft) -> dict[str, object]:
     return {
         "older": drafts.older_of(draft),
+        "schedule": drafts.schedule_of(draft),
         "looked": preflight.of_draft(draft, request.now),
         "reasons": draft.reasons | _typed(request),
     }

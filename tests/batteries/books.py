@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,8 @@ class ListRow:
     frozen_by: int
     editors: frozenset[int]
     orgs: frozenset[str]
+    # Window and zones of each org as frozen; empty for a list from before windows were kept.
+    hours: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class BatchRow:
     state: str
     sf_id: str | None
     armed_at: int | None
+    not_after: int | None = None
+    began_outside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +269,10 @@ def _waves(db: Line) -> Iterator[WaveRow]:
 
 def _batches(db: Line) -> Iterator[BatchRow]:
     for row in db.execute(
-        "SELECT id, wave_id, list_id, state, sf_id, armed_at FROM rollouts_batch ORDER BY id"
+        "SELECT id, wave_id, list_id, state, sf_id, armed_at, not_after, began_outside"
+        " FROM rollouts_batch ORDER BY id"
     ):
-        yield BatchRow(*(*row[:5], _maybe(row[5])))
+        yield BatchRow(*(*row[:5], _maybe(row[5]), _maybe(row[6]), row[7] or ""))
 
 
 def _attempts(db: Line) -> Iterator[AttemptRow]:
@@ -288,11 +293,14 @@ def _targets(db: Line) -> Iterator[TargetRow]:
 
 def _lists(db: Line) -> Iterator[ListRow]:
     orgs: dict[int, set[str]] = {}
-    for one, org in db.execute(
-        "SELECT f.list_id, substr(o.key, 1, 15) FROM rollouts_frozenorg f"
+    hours: dict[int, dict[str, tuple[str, str]]] = {}
+    for one, org, window, zones in db.execute(
+        "SELECT f.list_id, substr(o.key, 1, 15), f.window, f.zones FROM rollouts_frozenorg f"
         " JOIN rollouts_org o ON o.id = f.org_id"
     ):
         orgs.setdefault(one, set()).add(org)
+        if window:
+            hours.setdefault(one, {})[org] = window, zones or ""
     editors: dict[int, set[int]] = {}
     for one, person in db.execute(
         "SELECT frozenlist_id, person_id FROM rollouts_frozenlist_edited_by"
@@ -305,4 +313,5 @@ def _lists(db: Line) -> Iterator[ListRow]:
     ):
         people = (row[6], frozenset(editors.get(row[0], ())))
         dates = (at(row[4]), _maybe(row[5]))
-        yield ListRow(*(*row[:4], *dates, *people, frozenset(orgs.get(row[0], ()))))
+        whom = (frozenset(orgs.get(row[0], ())), hours.get(row[0], {}))
+        yield ListRow(*(*row[:4], *dates, *people, *whom))

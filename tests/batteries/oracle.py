@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tests.batteries.books import (
     BATCH_ENDS,
@@ -17,6 +18,7 @@ from tests.batteries.books import (
     TargetRow,
     WaveRow,
 )
+from tests.support.walls import is_open
 
 GOOD_ENDS = ("completed", "completed_with_failures")
 _LIVE = ("reserved", "submitted", "queued", "in_progress", "stuck")
@@ -52,11 +54,12 @@ class Judgement:
 
 
 def judge(evidence: Evidence) -> Judgement:
-    """Hold the log against the rules of the design (section 5, invariants 1 to 5, 9 and 12)."""
+    """Hold the log against the rules of the design (section 5, invariants 1 to 5, 9, 11, 12)."""
     court = _Court(evidence)
     violations = [
         *court.pushed_once(),
         *court.started_as_approved(),
+        *court.started_in_hours(),
         *court.armed_as_approved(),
         *court.prepared_as_approved(),
         *court.armed_whole(),
@@ -146,6 +149,21 @@ class _Court:
                 found.append(f"{line.org} was started but is not on list {row.pk}")
             if line.version != row.version:
                 found.append(f"{line.org} was started to {line.version}, approved: {row.version}")
+        return found
+
+    def started_in_hours(self) -> list[str]:
+        """No job starts outside the hours agreed for its org, or late, without being noted so."""
+        found = []
+        for line in self._all.effects:
+            batch = self._batches.get(line.request or "") if line.kind == "job_started" else None
+            if batch is None or batch.began_outside:
+                continue
+            window, zones = self._lists[batch.list_pk].hours.get(line.org or "", ("any hour", ""))
+            if not is_open(window, zones, datetime.fromtimestamp(line.at / 1000, UTC)):
+                found.append(f"{line.org} was started outside its window {window} in {zones}")
+            late = batch.not_after is not None and line.at > batch.not_after
+            if late and batch.state == "settled":
+                found.append(f"{line.org} was started late, and nobody wrote it down")
         return found
 
     def armed_as_approved(self) -> list[str]:

@@ -92,6 +92,38 @@ def test_an_org_outside_the_list_is_found() -> None:
     assert "a job was made for 00D9, which is on no approved list" in said
 
 
+@pytest.mark.parametrize(
+    ("hours", "not_after", "noted", "words"),
+    [
+        # The log is of the first seconds of 1970, a Thursday.
+        (("Thu 00:00-Thu 05:00", "UTC"), 99_000, "", ""),
+        (("Wed 22:00-Thu 05:00", "UTC,Europe/London"), 99_000, "", ""),
+        (("Thu 01:00-Thu 05:00", "UTC"), 99_000, "", "outside its window"),
+        (("Thu 00:00-Thu 05:00", "UTC,America/New_York"), 99_000, "", "outside its window"),
+        (("Thu 01:00-Thu 05:00", "UTC"), 99_000, "1 of 1 orgs started outside", ""),
+        (("any hour", ""), 5_999, "", "started late"),
+        (("any hour", ""), 5_999, "1 of 1 orgs started outside", ""),
+        (("any hour", ""), 6_000, "", ""),
+    ],
+)
+def test_a_start_outside_the_hours_is_found_unless_it_was_written_down(
+    hours: tuple[str, str], not_after: int, noted: str, words: str
+) -> None:
+    held = good()
+    (batch,) = held.books.batches
+    batch = replace(batch, not_after=not_after, began_outside=noted)
+
+    said = told(
+        replace(
+            held,
+            books=replace(held.books, batches=(batch,)),
+            lists=[replace(held.lists[0], hours={ORG: hours})],
+        )
+    )
+
+    assert words in said if words else said == ""
+
+
 def test_a_request_that_no_batch_knows_is_found() -> None:
     log = [*the_log(), line(10, "request_pending", request="0DV9")]
 

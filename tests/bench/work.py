@@ -25,6 +25,7 @@ from rollouts.domain.connecting import OrgRole  # noqa: E402
 from rollouts.domain.lifecycle import AttemptState  # noqa: E402
 from rollouts.domain.permissions import Role  # noqa: E402
 from rollouts.domain.policy import Policy  # noqa: E402
+from rollouts.domain.schedule import ANY_HOUR, Schedule  # noqa: E402
 from rollouts.models import (  # noqa: E402
     Account,
     Attempt,
@@ -166,7 +167,11 @@ def large_wave(link: Connection, orgs: int) -> Wave:
     ]
     assert len(keys) >= orgs, f"only {len(keys)} orgs are behind"
     made = plan.create_rollout(
-        version, plan.AudienceChoice(org_ids=tuple(keys[:orgs])), by=pia, now=clock.now()
+        version,
+        plan.AudienceChoice(org_ids=tuple(keys[:orgs])),
+        by=pia,
+        now=clock.now(),
+        schedule=Schedule(window=ANY_HOUR),
     )
     policy = replace(
         Policy(), batch_ramp=(10_000,), failure_cap=10_000, rate_percent=100.0,

@@ -40,9 +40,10 @@ def choose_orgs(planner: Visitor, orgs: Iterable[Subscriber]) -> None:
 
 
 def create(planner: Visitor) -> str:
-    """Steps 3 to 5: take the waves and the schedule as the policy proposes them."""
+    """Steps 3 to 5: take the waves as the policy proposes them, at any hour."""
     page = planner.page
     page.get_by_role("button", name="Continue to schedule").click()
+    page.get_by_role("radio", name="Any hour").check()
     page.get_by_role("button", name="Continue to review").click()
     for number in range(page.get_by_label("Why do you go on?").count()):
         page.get_by_label("Why do you go on?").nth(number).fill("It is part of the story.")

@@ -8,13 +8,20 @@ from typing import Any
 
 import pytest
 
+from rollouts.domain.freezes import ClosedSpan
 from rollouts.domain.guards import ArmFacts, LiveReads, arm_refusals
+from rollouts.domain.hours import Hours, Rule, refusal
 from rollouts.domain.lifecycle import BatchState, RolloutState, WaveState
 from rollouts.domain.policy import Policy
+from rollouts.domain.spans import Span
+from rollouts.domain.windows import parse
 
 NOW = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 START = NOW + timedelta(minutes=20)
 ORGS = frozenset({"a", "b"})
+
+# A night in UTC that holds the start and every moment until the latest start.
+NIGHT = Hours((Rule(parse("Sat 01:00-07:00"), ("UTC",)),))
 
 FACTS = ArmFacts(
     rollout_state=RolloutState.ACTIVE,
@@ -41,6 +48,7 @@ FACTS = ArmFacts(
     fuse=timedelta(minutes=15),
     calls_left=1000,
     calls_reserve=50,
+    hours={"a": NIGHT, "b": NIGHT, "c": NIGHT},
 )
 LIVE = LiveReads(
     read_at=NOW - timedelta(seconds=10),
@@ -168,3 +176,62 @@ def test_after_the_approved_end_date_nothing_is_armed() -> None:
     later = NOW + timedelta(seconds=1)
     past = "the approved end date has passed"
     assert arm_refusals(at_the_end, LIVE, Policy(), later) == (past, outside)
+
+
+def rule(text: str, *zones: str) -> Hours:
+    return Hours((Rule(parse(text), zones),))
+
+
+def closed(start: datetime, end: datetime) -> Hours:
+    return replace(NIGHT, closed=(ClosedSpan(Span(start, end), "Quarter end", "freeze 1"),))
+
+
+LAST = FACTS.not_after
+SECOND = timedelta(seconds=1)
+OUTSIDE = "1 org is outside the window"
+
+
+@pytest.mark.parametrize(
+    ("hours", "says"),
+    [
+        (rule("Sat 01:21-06:00", "UTC"), OUTSIDE),
+        (rule("Sat 01:20-05:20", "UTC"), OUTSIDE),
+        (rule("Sat 01:00-03:00, Sat 03:01-06:00", "UTC"), OUTSIDE),
+        (rule("Sat 01:00-06:00", "Europe/Berlin"), OUTSIDE),
+        (rule("Sat 01:00-06:00", "UTC", "Europe/Berlin"), OUTSIDE),
+        (rule("Sat 01:00-06:00", "Nowhere/Here"), "Nowhere/Here"),
+        (rule("Sat 01:00-06:00"), "zone"),
+        (Hours((*NIGHT.rules, *rule("Sun 01:00-06:00", "UTC").rules)), OUTSIDE),
+        (closed(START, START + SECOND), "1 org is frozen by “Quarter end”"),
+        (closed(LAST, LAST + SECOND), "1 org is frozen by “Quarter end”"),
+        (closed(START + SECOND, LAST), "1 org is frozen by “Quarter end”"),
+        (None, "1 org is held: its hours are not known"),
+    ],
+)
+def test_hours_that_one_org_does_not_keep_are_refused_with_their_reason(
+    hours: Hours | None, says: str
+) -> None:
+    known = {**FACTS.hours, "b": hours}
+    (said,) = arm_refusals(replace(FACTS, hours=known), LIVE, Policy(), NOW)
+    assert says in said
+
+
+def test_an_org_without_an_entry_is_held_and_orgs_that_share_a_reason_are_counted() -> None:
+    assert arm_refusals(replace(FACTS, hours={}), LIVE, Policy(), NOW) == (
+        "2 orgs are held: its hours are not known",
+    )
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        rule("Sat 01:20-05:21", "UTC"),
+        rule("any hour"),
+        rule("Fri 22:00-Sun 18:00", "Asia/Kathmandu", "UTC"),
+        closed(START - SECOND, START),
+        closed(LAST + SECOND, LAST + 2 * SECOND),
+    ],
+)
+def test_hours_that_hold_the_start_and_the_latest_start_are_kept(hours: Hours) -> None:
+    assert arm_refusals(replace(FACTS, hours={"a": hours, "b": hours}), LIVE, Policy(), NOW) == ()
+    assert refusal(hours, START, LAST) == ""

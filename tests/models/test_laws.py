@@ -12,6 +12,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 
 from rollouts.domain.lifecycle import BATCH_MOVES, ROLLOUT_MOVES, WAVE_MOVES, Move
+from rollouts.domain.starts import PlannedStart
 from rollouts.models import (
     Approval,
     Attempt,
@@ -256,6 +257,8 @@ def test_an_org_of_another_list_can_not_be_reserved(world: World) -> None:
     org = world.small_choice().org_ids[-1]
     target.org = type(target.org).objects.get(key=org)
     target.save()
+    start = world.clock() + timedelta(hours=1)
+    at = PlannedStart(start, start, start + timedelta(hours=4), (target.pk,))
     with pytest.raises((IntegrityError, KeyError)), transaction.atomic():
-        prepare.reserve(wave, [target], retry=False, now=world.clock())
+        prepare.reserve(wave, [target], at, retry=False, now=world.clock())
     assert not Attempt.objects.exists()

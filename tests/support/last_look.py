@@ -26,6 +26,7 @@ from rollouts.models import (
 )
 from rollouts.pipeline import arm, control, tick, timing
 from rollouts.salesforce.gateway import Budget
+from tests.support.hours import freeze, with_window
 from tests.support.trouble import Told, own_rollout, tell, until_batch
 from tests.support.world import World
 
@@ -146,6 +147,19 @@ def instead(name: str, answer: Any) -> Callable[[Look], None]:
     return put
 
 
+def frozen_meanwhile(look: Look) -> None:
+    """A freeze that begins with the last second in which Salesforce may start the batch."""
+    assert look.batch.not_after
+    freeze(look.world, look.batch.not_after, look.batch.not_after + timedelta(days=1))
+
+
+def narrower(look: Look) -> None:
+    """One org got a window of its own that is shut when the batch would start."""
+    row = look.batch.attempts.order_by("pk").first()
+    assert row
+    with_window(look.world, row.org.key, "Mon 01:00-05:00")
+
+
 REFUSED: dict[str, tuple[Callable[[Look], object], str]] = {
     "halted": (on_all(Rollout, state="halted"), "the rollout is halted"),
     "frozen": (on_all(Wave, state="frozen"), "the wave is frozen"),
@@ -192,6 +206,8 @@ REFUSED: dict[str, tuple[Callable[[Look], object], str]] = {
         lambda look: Heartbeat.objects.update(beat_at=look.world.clock() - timedelta(minutes=2)),
         "the watcher is silent",
     ),
+    "a freeze": (frozen_meanwhile, "3 orgs are frozen by “Quarter end”"),
+    "narrower hours": (narrower, "1 org is outside the window"),
     "few calls": (instead("budget", lambda: Budget(951, 1000)),
                   "the API calls left are needed to cancel what is armed"),
 }  # fmt: skip

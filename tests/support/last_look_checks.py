@@ -16,7 +16,7 @@ from django.db.models import F
 
 from rollouts.domain.lifecycle import BatchState, RolloutState, WaveState
 from rollouts.models import Approval, Attempt, Batch, Event
-from rollouts.pipeline import arm, memory, timing
+from rollouts.pipeline import arm, keeping, memory, timing
 from rollouts.pipeline.leases import Claim
 from rollouts.salesforce.errors import Unknown
 from tests.support.last_look import REFUSED, Look, copy_of, elsewhere, sibling
@@ -74,6 +74,7 @@ def gathers_exactly_these_facts(module: ModuleType, look: Look) -> None:
         "fuse": timing.fuse(asked.wave.rollout.policy),
         "calls_left": look.world.gateway.budget().left,  # type: ignore[union-attr]
         "calls_reserve": 50,
+        "hours": keeping.of_batch(asked, now),
     }
     assert {field.name: getattr(found, field.name) for field in fields(found)} == expected
 
@@ -251,7 +252,9 @@ def put_back(look: Look) -> None:
     look.patch.setattr(memory, "restored", lambda: "from a backup")
 
 
-NOT_REPEATED = ("halted", "epoch", "approval gone", "voided", "paused")
+NOT_REPEATED = (
+    "halted", "epoch", "approval gone", "voided", "paused", "a freeze", "narrower hours",
+)  # fmt: skip
 
 CHECKS: dict[str, Check] = {
     check.__name__: check

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from rollouts.domain.lifecycle import ATTEMPT_LIVE, BatchState, TargetState
-from rollouts.models import Attempt, Batch, Lease, Org, Rollout, Target, Wave
+from rollouts.domain.schedule import ANY_HOUR, Schedule
+from rollouts.models import Attempt, Batch, FreezeRow, Lease, Org, Rollout, Target, Wave
 from rollouts.pipeline import plan, tick, timing
 from rollouts.simulator.options import Pace
 
+from .walls import is_open
 from .world import World
 
 # Nobody waits for Salesforce in these stories: it starts at once and works for two minutes.
@@ -109,10 +111,23 @@ def planned(world: World, keys: list[str] | tuple[str, ...], **policy: object) -
     return world.approve(world.freeze(wave))
 
 
-def only_planned(world: World, keys: list[str] | tuple[str, ...], **policy: object) -> Wave:
+def only_planned(
+    world: World,
+    keys: list[str] | tuple[str, ...],
+    schedule: Schedule | None = None,
+    /,
+    **policy: object,
+) -> Wave:
+    """Plan a rollout to exactly these orgs; at any hour unless a schedule says otherwise."""
     world.sim.options = replace(world.sim.options, pace=PROMPT)
     choice = plan.AudienceChoice(org_ids=tuple(keys))
-    made = plan.create_rollout(world.version("4.2.2"), choice, by=world.pia, now=world.clock())
+    made = plan.create_rollout(
+        world.version("4.2.2"),
+        choice,
+        by=world.pia,
+        now=world.clock(),
+        schedule=schedule or Schedule(window=ANY_HOUR),
+    )
     if policy:
         Rollout.objects.filter(pk=made.pk).update(policy_json=made.policy_json | policy)
     return Wave.objects.select_related("rollout").get(rollout=made, number=1)
@@ -169,7 +184,7 @@ def until_batch(world: World, wave: Wave, *states: str, limit: int = 40) -> Batc
 
 def wrongs(world: World) -> list[str]:
     """Every broken promise, by the effect log of the simulated org; empty is the only good."""
-    return [*_twice(world), *_unapproved(world), *_lies(world)]
+    return [*_twice(world), *_unapproved(world), *_outside(world), *_lies(world)]
 
 
 def _twice(world: World) -> list[str]:
@@ -202,6 +217,40 @@ def _unapproved(world: World) -> list[str]:
         if effect.kind == "job_started" and effect.org not in on_list:
             wrong.append(f"{effect.org} was started and is not on the list")
     return wrong
+
+
+def _outside(world: World) -> list[str]:
+    """Nobody starts outside the hours agreed or in a freeze that was known when it was armed.
+
+    Where Salesforce was late, or a freeze came too late to call a batch back, that is written down.
+    """
+    wrong = []
+    for effect in world.effects("job_started"):
+        batch = Batch.objects.filter(sf_id=effect.request_id).select_related("list").first()
+        if batch is None or batch.armed_at is None or batch.began_outside:
+            continue
+        at = datetime.fromisoformat(effect.at)
+        if batch.not_after and at > batch.not_after and batch.state == BatchState.SETTLED.value:
+            wrong.append(f"{effect.org} started after the latest start, and nobody wrote it down")
+        row = batch.list.orgs.filter(org__key__startswith=effect.org or "?").first()
+        if row and row.window and not is_open(row.window, row.zones or "", at):
+            wrong.append(f"{effect.org} started at {at}, its hours: {row.window} in {row.zones}")
+        wrong += [
+            f"{effect.org} started in the freeze {name}, known when it was armed"
+            for name in _frozen_then(at, batch.armed_at)
+        ]
+    return wrong
+
+
+def _frozen_then(at: datetime, armed: datetime) -> list[str]:
+    """Freezes for everybody from one moment of UTC to another: all that the stories make."""
+    rows = FreezeRow.objects.filter(scope="all", zone="UTC", since__lte=armed, overrides=None)
+    return [
+        row.name
+        for row in rows
+        if row.rule.get("kind") == "once"
+        and row.rule["start"] <= at.replace(tzinfo=None).isoformat() < row.rule["end"]
+    ]
 
 
 def _lies(world: World) -> list[str]:

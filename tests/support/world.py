@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from rollouts.domain.ids import long_id
 from rollouts.domain.permissions import Role
+from rollouts.domain.schedule import ANY_HOUR, Schedule
 from rollouts.models import (
     Attempt,
     Batch,
@@ -125,10 +126,21 @@ class World:
 
     # -- the road
 
-    def rollout(self, number: str = "4.2.2", *, small: bool = True) -> Rollout:
-        """Plan a rollout to a version: own orgs, a few sandboxes and a few production orgs."""
+    def rollout(
+        self, number: str = "4.2.2", *, small: bool = True, schedule: Schedule | None = None
+    ) -> Rollout:
+        """Plan a rollout to a version: own orgs, a few sandboxes and a few production orgs.
+
+        It may start at any hour, unless its schedule says otherwise.
+        """
         choice = self.small_choice() if small else plan.AudienceChoice()
-        return plan.create_rollout(self.version(number), choice, by=self.pia, now=self.clock())
+        return plan.create_rollout(
+            self.version(number),
+            choice,
+            by=self.pia,
+            now=self.clock(),
+            schedule=schedule or Schedule(window=ANY_HOUR),
+        )
 
     def small_choice(self, sandboxes: int = 6, production: int = 8) -> plan.AudienceChoice:
         rows = Org.objects.filter(

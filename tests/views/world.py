@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from rollouts.domain import ids
 from rollouts.domain.lifecycle import AttemptState, BatchState, RolloutState, TargetState, WaveState
 from rollouts.domain.permissions import Role
+from rollouts.domain.schedule import ANY_HOUR, Schedule
 from rollouts.models import (
     Attempt,
     Batch,
@@ -74,7 +75,11 @@ class World:
     def rollout(self, label: str = "4.3.0", *, author: str = "pia") -> Rollout:
         """Plan a rollout of everybody to a version."""
         return plan.create_rollout(
-            self.versions[label], plan.AudienceChoice(), by=self.people[author], now=self.now
+            self.versions[label],
+            plan.AudienceChoice(),
+            by=self.people[author],
+            now=self.now,
+            schedule=Schedule(window=ANY_HOUR),
         )
 
     def freeze(self, rollout: Rollout, number: int = 1) -> Wave:

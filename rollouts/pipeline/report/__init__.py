@@ -17,6 +17,7 @@ from rollouts.pipeline.report.counts import (
 )
 from rollouts.pipeline.report.health import Health, health
 from rollouts.pipeline.report.stuck import Stuck, stuck
+from rollouts.pipeline.report.when import Times, times
 from rollouts.pipeline.report.words import Need, Verdict, needs, verdict
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Health",
     "Need",
     "Stuck",
+    "Times",
     "Verdict",
     "batch_counts",
     "counts",
@@ -38,6 +40,7 @@ __all__ = [
     "stamp",
     "stuck",
     "timeline",
+    "times",
     "verdict",
     "wave_counts",
     "wave_moves",

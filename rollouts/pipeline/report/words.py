@@ -101,7 +101,8 @@ def _going(rollout: Rollout, counted: dict[int, Counts], tally: str, now: dateti
         case WaveState.APPROVED:
             waiting = holds.on_rollout(rollout, now)
             why = f": {waiting[0]}" if waiting else ""
-            return Verdict("queue", f"{name} is approved and starts next{why}.", tally)
+            detail = tally if waiting else _next_start(wave, tally)
+            return Verdict("queue", f"{name} is approved and starts next{why}.", detail)
         case WaveState.BAKING:
             return _bake_words(wave, name, tally, now)
         case _:
@@ -144,7 +145,19 @@ def _dispatch_words(wave: Wave, part: Counts, tally: str, now: datetime) -> str:
     coming = wave.batches.open().exclude(start_at=None).order_by("start_at").first()
     if coming and coming.start_at and coming.start_at > now and not coming.started_seen_at:
         return f"{running} Next start {coming.start_at:%H:%M:%S} UTC. {tally}"
-    return f"{running} {tally}"
+    return f"{running} {_next_start(wave, tally)}"
+
+
+def _next_start(wave: Wave, tally: str) -> str:
+    """Say what a wave waits for by the clock, if it does."""
+    if wave.hours_because is None:
+        return tally
+    if wave.next_start_at is None:
+        when = "No start fits before its approved end date"
+    else:
+        orgs = plural(wave.next_start_orgs or 0, "org")
+        when = f"Next start {wave.next_start_at:%a %-d %b %H:%M} UTC, {orgs}"
+    return f"{when}; until then {wave.hours_because}. {tally}"
 
 
 def needs(person: Person, now: datetime) -> list[Need]:

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from rollouts.domain import guards
+from rollouts.domain import guards, hours
 from rollouts.pipeline import arm
 from tests.batteries.demo import ROOT
 from tests.batteries.mutations.mutants import Mutant, mutants
 from tests.support.last_look import Look
 from tests.support.last_look_checks import failing
 
-GUARD = ("arm_refusals", "_decided", "_approved", "_timed", "_read")
+GUARD = ("arm_refusals", "_decided", "_approved", "_timed", "_open", "_read")
+HOURS = ("refusal", "refusals", "_said")
 ARM = ("_commit", "_facts", "send_arm", "_arm_again")
 _TESTS = ROOT / "tests" / "domain" / "test_guards.py"
 
@@ -54,7 +55,10 @@ def guard_results() -> list[Result]:
     """Run the guard's own tests against each of its mutants."""
     if by := noticed(guards):
         raise AssertionError(f"the guard as it is fails {by}")
-    return [Result(mutant, _against_guard(mutant)) for mutant in of(guards, GUARD)]
+    return [
+        *(Result(mutant, _against_guard(mutant)) for mutant in of(guards, GUARD)),
+        *(Result(mutant, _against_hours(mutant)) for mutant in of(hours, HOURS)),
+    ]
 
 
 def _against_guard(mutant: Mutant) -> str:
@@ -63,6 +67,18 @@ def _against_guard(mutant: Mutant) -> str:
     except Exception as error:  # noqa: BLE001 - a module that does not load is noticed by all
         return type(error).__name__
     return noticed(changed)
+
+
+def _against_hours(mutant: Mutant) -> str:
+    """Run the guard's tests with a guard that asks the changed rules about hours."""
+    try:
+        sys.modules[hours.__name__] = loaded(hours, mutant.tree)
+        tree = ast.parse(Path(guards.__file__).read_text())
+        return noticed(loaded(guards, tree))
+    except Exception as error:  # noqa: BLE001 - a module that does not load is noticed by all
+        return type(error).__name__
+    finally:
+        sys.modules[hours.__name__] = hours
 
 
 def noticed(changed: ModuleType) -> str:

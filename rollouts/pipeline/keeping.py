@@ -1,0 +1,147 @@
+"""Each org's hours for one frozen list: as they were approved, as they are today, less freezes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rollouts.domain.freezes import ClosedSpan
+from rollouts.domain.hours import Hours, Rule, refusals
+from rollouts.domain.lifecycle import ATTEMPT_LIVE
+from rollouts.domain.org_time import OrgTime
+from rollouts.domain.schedule import Schedule, in_utc
+from rollouts.domain.spans import Span
+from rollouts.domain.windows import BadWindow, parse
+from rollouts.models import Batch, FrozenList, FrozenOrg
+from rollouts.pipeline.freezes import closed_for
+from rollouts.pipeline.zones import DEFAULT, org_times
+
+_LIVE = [state.value for state in ATTEMPT_LIVE]
+_AT_ONCE = 900
+_HOUR = timedelta(hours=1)
+
+
+def times_of(orgs: Collection[int], schedule: Schedule, now: datetime) -> dict[int, OrgTime]:
+    """Return today's time of each org, with the schedule's window in place of the default.
+
+    Raises BadWindow when a stored window can't be read.
+    """
+    found = org_times(orgs, now)
+    stand_in = schedule.instead()
+    if stand_in is None:
+        return found
+    made: dict[int, OrgTime] = {}
+    for pk, time in found.items():
+        if time.window_from == DEFAULT and id(time) not in made:
+            made[id(time)] = replace(time, window=stand_in, window_from="this rollout")
+        found[pk] = made.get(id(time), time)
+    return found
+
+
+def as_frozen(time: OrgTime) -> tuple[str, str, str]:
+    """Return window, zones by commas, and where these come from, as a list keeps them."""
+    return str(time.window), ",".join(time.zones), time.source.value
+
+
+def drift(frozen: FrozenList, now: datetime) -> list[str]:
+    """Say which hours are not those that were frozen; both count until the list is made anew."""
+    rows = {
+        org: (window, zones or "") for org, window, zones in _rows(frozen, ()) if window is not None
+    }
+    changed: Counter[str] = Counter()
+    for pk, time in times_of(list(rows), frozen.wave.rollout.when, now).items():
+        window, zones, _ = as_frozen(time)
+        if window != rows[pk][0]:
+            changed[f"hours were {rows[pk][0]}, are {window} now"] += 1
+        elif zones != rows[pk][1]:
+            changed[f"zone was {_short(rows[pk][1])}, is {_short(zones)} now"] += 1
+    return [
+        f"{orgs:,} {'org' if orgs == 1 else 'orgs'}: {what}; only what both allow is used"
+        for what, orgs in changed.most_common()
+    ]
+
+
+def _short(zones: str) -> str:
+    names = zones.split(",")
+    return zones if len(names) <= 2 else f"one of {len(names)} zones"  # noqa: PLR2004
+
+
+def hours_of(
+    frozen: FrozenList, orgs: Collection[int], now: datetime, within: Span
+) -> dict[int, Hours]:
+    """Return what counts for each org of a list in a span of time, by the org's row.
+
+    An org whose hours can't be read is left out: unknown means hold. Orgs with the same hours
+    share one value, so that what is computed of it is computed once.
+    """
+    agreed = _agreed(frozen, orgs)
+    today = times_of(orgs, frozen.wave.rollout.when, now)
+    closed = closed_for(orgs, frozen.to_version.package, within, now)
+    shared: dict[tuple[int, int, int], Hours] = {}
+    found: dict[int, Hours] = {}
+    for pk in orgs:
+        if pk not in agreed or pk not in today or pk not in closed:
+            continue
+        rule, time, stops = agreed[pk], today[pk], closed[pk]
+        which = id(rule), id(time), id(stops)
+        if which not in shared:
+            shared[which] = _hours(rule, time, stops)
+        found[pk] = shared[which]
+    return found
+
+
+def _hours(rule: Rule | None, time: OrgTime, stops: tuple[ClosedSpan, ...]) -> Hours:
+    now = Rule(time.window, time.zones)
+    return Hours((now,) if rule is None or rule == now else (rule, now), stops)
+
+
+def _agreed(frozen: FrozenList, orgs: Collection[int]) -> dict[int, Rule | None]:
+    """Read the frozen hours; those that nobody can read are left out."""
+    rules: dict[tuple[str | None, str | None], Rule | None] = {}
+    found: dict[int, Rule | None] = {}
+    for pk, window, zones in _rows(frozen, orgs):
+        try:
+            if (window, zones) not in rules:
+                rules[window, zones] = _rule(frozen, window, zones)
+        except BadWindow:
+            continue
+        found[pk] = rules[window, zones]
+    return found
+
+
+def _rows(
+    frozen: FrozenList, orgs: Collection[int]
+) -> Iterable[tuple[int, str | None, str | None]]:
+    rows = FrozenOrg.objects.filter(list=frozen)
+    if 0 < len(orgs) <= _AT_ONCE:
+        rows = rows.filter(org__in=orgs)
+    return rows.order_by().values_list("org_id", "window", "zones")
+
+
+def _rule(frozen: FrozenList, window: str | None, zones: str | None) -> Rule | None:
+    """Read one frozen window; a list from before windows were kept had one for all its orgs."""
+    rule = Rule(parse(frozen.window if window is None else window), tuple((zones or "").split(",")))
+    return None if window is None and rule.window.always else rule
+
+
+def of_batch(batch: Batch, now: datetime) -> dict[str, Hours | None]:
+    """Return the hours of each org still in a batch, by its id; None where nobody knows them."""
+    assert batch.start_at is not None and batch.not_after is not None  # noqa: S101, PT018
+    keys = dict(batch.attempts.filter(state__in=_LIVE).values_list("org_id", "org__key"))
+    start = in_utc(batch.start_at)
+    within = Span(start, max(start, in_utc(batch.not_after)) + _HOUR)
+    known = hours_of(batch.list, list(keys), now, within)
+    return {key: known.get(pk) for pk, key in keys.items()}
+
+
+def wrong(batch: Batch, now: datetime) -> str:
+    """Say why an open request may not be left to start when it would, or ""."""
+    if batch.start_at is None or batch.not_after is None:
+        return ""
+    if now > batch.not_after:
+        return "Salesforce had not started it by its latest start"
+    # What has passed of its time is no matter any more: it must be open from now on.
+    start = max(in_utc(batch.start_at), in_utc(now))
+    return "; ".join(refusals(of_batch(batch, now).values(), start, in_utc(batch.not_after)))

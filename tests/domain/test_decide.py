@@ -40,6 +40,24 @@ def test_nothing_starts_while_held() -> None:
     assert doing(wave(state=WaveState.DISPATCHING), holds=("paused",)) == [Do.WAIT]
 
 
+def test_what_is_outside_its_hours_waits_until_the_next_start() -> None:
+    until = NOW + timedelta(hours=5)
+    shut = {"waits": "30 orgs: outside the window", "next_start": until}
+    for waiting in (
+        wave(**shut),
+        wave(state=WaveState.DISPATCHING, **shut),
+        wave(state=WaveState.DISPATCHING, planned=0, retry_due=2, **shut),
+    ):
+        (action,) = decide(RolloutFacts(RolloutState.ACTIVE, [waiting]), Policy(), NOW)
+        assert (action.do, action.because, action.until) == (Do.WAIT, shut["waits"], until)
+
+
+def test_hours_keep_no_lapse_and_no_halt_waiting() -> None:
+    assert doing(wave(lapsed=True, waits="outside the window")) == [Do.LAPSE]
+    running = wave(state=WaveState.DISPATCHING, approved=False, waits="outside the window")
+    assert doing(running) == [Do.LAPSE]
+
+
 def test_a_lapsed_approval_opens_nothing() -> None:
     assert doing(wave(lapsed=True)) == [Do.LAPSE]
 

@@ -38,10 +38,34 @@ PLAN = FrozenPlan(
         {"policy": {"fuse": 901}},
         {"bake": 60},
         {"approvals": 2},
+        {"hours": {"00Da": ("any hour", "UTC", "person")}},
     ],
 )
 def test_any_change_of_what_is_approved_changes_the_digest(change: dict[str, Any]) -> None:
     assert digest(replace(PLAN, **change)) != digest(PLAN)
+
+
+HOURS = dict.fromkeys(PLAN.orgs, ("Mon 01:00-Mon 05:00", "Europe/Berlin", "crm"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("Mon 01:00-Mon 06:00", "Europe/Berlin", "crm"),
+        ("Mon 01:00-Mon 05:00", "Europe/Paris", "crm"),
+        ("Mon 01:00-Mon 05:00", "Europe/Berlin", "guess"),
+    ],
+)
+def test_each_orgs_window_zones_and_their_source_are_part_of_it(
+    other: tuple[str, str, str],
+) -> None:
+    frozen = replace(PLAN, hours=HOURS)
+    assert digest(replace(PLAN, hours=HOURS | {"00Db": other})) != digest(frozen)
+    assert digest(replace(PLAN, hours=dict(reversed(list(HOURS.items()))))) == digest(frozen)
+
+
+def test_a_list_from_before_windows_were_kept_keeps_its_digest() -> None:
+    assert short(digest(PLAN)) == "cc13-9a91"
 
 
 def test_order_and_zone_of_writing_do_not_matter() -> None:

@@ -42,14 +42,15 @@ def test_nothing_starts_while_held() -> None:
 
 def test_what_is_outside_its_hours_waits_until_the_next_start() -> None:
     until = NOW + timedelta(hours=5)
-    shut = {"waits": "30 orgs: outside the window", "next_start": until}
-    for waiting in (
-        wave(**shut),
-        wave(state=WaveState.DISPATCHING, **shut),
-        wave(state=WaveState.DISPATCHING, planned=0, retry_due=2, **shut),
+    shut = "30 orgs: outside the window"
+    for ready in (
+        wave(),
+        wave(state=WaveState.DISPATCHING),
+        wave(state=WaveState.DISPATCHING, planned=0, retry_due=2),
     ):
+        waiting = replace(ready, waits=shut, next_start=until)
         (action,) = decide(RolloutFacts(RolloutState.ACTIVE, [waiting]), Policy(), NOW)
-        assert (action.do, action.because, action.until) == (Do.WAIT, shut["waits"], until)
+        assert (action.do, action.because, action.until) == (Do.WAIT, shut, until)
 
 
 def test_hours_keep_no_lapse_and_no_halt_waiting() -> None:

@@ -79,6 +79,8 @@ SALESFORCE: dict[str, Any] = {
     # API calls of the day that only stopping may use: a cancel and its read for each armed batch.
     "calls_reserve": int(env.number("PUSHBOARD_SF_CALLS_RESERVE", 50, least=50, most=10_000)),
     "ca_bundle": env.text("PUSHBOARD_CA_BUNDLE"),
+    # Salesforce's public calendar of maintenance; empty means that it is never asked.
+    "trust_url": env.text("PUSHBOARD_TRUST_URL").rstrip("/"),
 }
 
 # --- Web ------------------------------------------------------------------------------------

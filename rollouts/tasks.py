@@ -9,6 +9,7 @@ from celery import shared_task
 from django.conf import settings
 
 from rollouts.pipeline import tick as conductor
+from rollouts.pipeline import trust
 from rollouts.pipeline.deployment import demand_mode
 
 
@@ -31,6 +32,7 @@ def sync() -> None:
     """Ring for one reading of all subscribers."""
     demand_mode()
     conductor.sync_all()
+    trust.read_if_due()
 
 
 @shared_task(name="rollouts.tasks.rehearse", ignore_result=True)

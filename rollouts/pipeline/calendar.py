@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 from rollouts.domain import release_calendar
 from rollouts.domain.freeze_rules import said, written
-from rollouts.domain.freezes import BadFreeze, Freeze, Rule, Scope
+from rollouts.domain.freezes import BadFreeze, Freeze, Rule, Scope, spans_of
 from rollouts.domain.permissions import Permission
+from rollouts.domain.places import ANYWHERE
+from rollouts.domain.spans import Span
 from rollouts.domain.walls import UnknownZone, zone
 from rollouts.models import FreezeOverride, FreezeRow, Maintenance, Package, Person
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, record, writing
@@ -161,13 +163,19 @@ def take_back(override: FreezeOverride, *, by: Person, now: datetime) -> None:
 
 
 @writing()
-def install_built_in(now: datetime) -> int:
+def install_built_in(now: datetime, *, clear_until: datetime | None = None) -> int:
     """Add the freezes that come along and were never here; returns how many.
 
-    What somebody ended stays ended, what somebody changed stays changed.
+    What somebody ended stays ended, what somebody changed stays changed. With ``clear_until``
+    those are left out that would close anything before then, as the demo wants it.
     """
     known = set(FreezeRow.objects.exclude(built_in="").values_list("built_in", flat=True))
-    new = [one for one in release_calendar.BUILT_IN if one.key not in known]
+    new = [
+        one
+        for one in release_calendar.BUILT_IN
+        if one.key not in known
+        and not (clear_until and _closes(one, Span(now.astimezone(UTC), clear_until)))
+    ]
     reviewed = datetime.combine(release_calendar.REVIEWED, datetime.min.time(), tzinfo=UTC)
     for one in new:
         row = FreezeRow.objects.create(
@@ -185,6 +193,11 @@ def install_built_in(now: datetime) -> int:
         )
         _note("add_freeze", row, now=now, reason=row.reason)
     return len(new)
+
+
+def _closes(one: release_calendar.BuiltIn, within: Span) -> bool:
+    freeze = Freeze(one.key, one.name, one.scope, one.among, one.rule, one.zone)
+    return bool(spans_of(freeze, ANYWHERE, 1, within))
 
 
 def waiting() -> Iterable[FreezeOverride]:

@@ -20,6 +20,7 @@ from . import (
     oauth,
     progress,
     switches,
+    trust,
     usage,
     witness,
     world,
@@ -52,6 +53,7 @@ _SIGN_IN: Final[dict[str, Callable[[Work, Request], Response]]] = {
     "/services/oauth2/authorize": oauth.authorize,
     "/services/oauth2/revoke": oauth.revoke,
     "/services/oauth2/introspect": oauth.introspect,
+    trust.PATH: trust.maintenances,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
 from typing import Final
@@ -13,7 +14,7 @@ from .lma_world import Org, generate_licences
 from .names import AWKWARD, company_name, sandbox_name
 from .options import Role
 from .store import Work, remember
-from .times import DAY, whole_second
+from .times import DAY, HOUR, whole_second
 
 OWN_ORGS: Final = 8
 OTHER_USERNAMES: Final = {
@@ -64,9 +65,20 @@ def generate(work: Work, orgs: int) -> None:
         rows,
     )
     adopt_all(work)
+    _announce_maintenance(work, fleet)
     generate_licences(work, fleet)
     if work.options.role is Role.PACKAGING:
         _show_only(work, HARBOR)
+
+
+def _announce_maintenance(work: Work, fleet: Sequence[Org]) -> None:
+    """Announce work on a few instances, far enough ahead that a look around is not held up."""
+    for number, instance in enumerate(sorted({org.instance for org in fleet})[:3]):
+        starts = work.now + (26 + number) * DAY
+        work.db.execute(
+            "INSERT INTO maintenance (instance, starts, ends, name, kind) VALUES (?,?,?,?,?)",
+            (instance, starts, starts + 4 * HOUR, "Instance refresh", "maintenance"),
+        )
 
 
 def _show_only(work: Work, plan: PackagePlan) -> None:

@@ -26,7 +26,7 @@ WEEKS = (1, 4, 13)
 _USUAL = 4
 _ZONES_NAMED = 3
 _A_YEAR = timedelta(days=366)
-ICONS = {"freeze": "frozen", "release": "cloud", "maintenance": "cloud", "batch": "armed"}
+ICONS = {"freeze": "frozen", "release": "cloud", "maintenance": "cloud", "batch": "queued"}
 WORDS = {
     "freeze": "Freeze",
     "release": "Salesforce release",

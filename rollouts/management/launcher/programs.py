@@ -149,6 +149,7 @@ def environment(
         "PUSHBOARD_DATA_DIR": str(places.home),
         "PUSHBOARD_DEV_ALLOWED_HOSTS": simulated,
         "PUSHBOARD_SF_LOGIN_URL": f"http://{simulated}",
+        "PUSHBOARD_TRUST_URL": f"http://{simulated}",
         "PUSHBOARD_SF_AUTH": "client-credentials",
         "PUSHBOARD_SF_CLIENT_ID": "pushboard-demo",
         "PUSHBOARD_SF_CLIENT_SECRET": "simulated-secret",

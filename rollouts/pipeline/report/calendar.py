@@ -203,7 +203,7 @@ def _batches(within: Span, now: datetime) -> list[Entry]:
                     kind="batch",
                     span=Span(start, end),
                     title=f"{rollout.slug}, wave {row.wave.number}, batch {row.number}",
-                    detail=f"{row.size} orgs, {row.state}",
+                    detail=f"{row.size} orgs, {row.state}; starts between these times",
                     who=str(rollout.author),
                     zones=tuple(name for name, _ in lived.most_common()) or ("UTC",),
                     url_of=("batch", (rollout.slug, row.pk)),

@@ -71,6 +71,10 @@ battery-restores: ## put older dumps back and match them: ARGS="--quantity 20"
 battery-processes: ## outages of processes, Redis and PostgreSQL under the demo: ARGS="--kills 40"
 	@$(BOOTSTRAP) dev -m tests.batteries.processes $(ARGS)
 
+.PHONY: battery-planning
+battery-planning: ## what planning promises, in full quantity: every zone over ten years and more
+	@$(BOOTSTRAP) dev -m tests.batteries.planning $(ARGS)
+
 interop: ## Salesforce CLI and CumulusCI against the simulated org (needs npm, git and the network)
 	@$(BOOTSTRAP) dev -m tests.interop $(ARGS)
 

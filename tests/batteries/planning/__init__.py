@@ -1,0 +1,1 @@
+"""Properties of planning in their full quantity, for `make battery-planning`."""

@@ -16,6 +16,7 @@ from rollouts.domain.lifecycle import AttemptState, BatchState
 from rollouts.domain.org_time import OrgTime, ZoneSource, open_spans
 from rollouts.domain.policy import Policy, WaveKind
 from rollouts.domain.spans import Span, Spans, union
+from rollouts.domain.starts import ROOM
 from rollouts.models import Attempt, Batch, Package
 from rollouts.pipeline import clock
 from rollouts.pipeline.freezes import closed_for
@@ -122,7 +123,12 @@ class _Opened:
         key = time, id(closed)
         if key not in self.known:
             taken = union(one.span for one in closed)
-            self.known[key] = open_spans(time, taken, self.within)
+            # The engine starts nothing so near to the end of an opening.
+            self.known[key] = tuple(
+                Span(span.start, span.end - ROOM)
+                for span in open_spans(time, taken, self.within)
+                if span.length > ROOM
+            )
         return self.known[key]
 
 

@@ -81,6 +81,7 @@ class _Plan:
     left_out: Mapping[str, str]
     rollout: Rollout | None = None
     instead_of: Rollout | None = None
+    trouble: str = ""
     schedule: Schedule = Schedule()  # noqa: RUF009 - it can't be changed
 
 
@@ -101,6 +102,7 @@ def of_draft(draft: Draft, now: datetime) -> Preflight:
             waves,
             left_out,
             instead_of=older,
+            trouble=proposal.trouble,
             schedule=drafts.schedule_of(draft),
         ),
         now,
@@ -161,7 +163,10 @@ def _look(plan: _Plan, now: datetime) -> Preflight:
     except BadWindow as problem:
         return _unreadable(problem, plan.policy, now)
     facts = _facts(plan, known, parts, outlook, now)
-    return Preflight(check(facts), outlook.forecast, now)
+    findings = check(facts)
+    if plan.trouble:
+        findings = (block("plan", plan.trouble, "Change the audience or the waves."), *findings)
+    return Preflight(findings, outlook.forecast, now)
 
 
 def _unreadable(problem: BadWindow, policy: Policy, now: datetime) -> Preflight:
@@ -212,7 +217,7 @@ def _facts(
         now=now,
         orgs=len(rows),
         own=sum(row.is_own for row in rows),
-        own_current=done + _own_done(plan.rollout),
+        own_current=done,
         canary=sum(len(wave[4]) for wave in plan.waves if wave[2] is WaveKind.CANARY),
         unseen=_unseen(plan, known),
         platform_release=past_release,
@@ -246,14 +251,6 @@ def _link(link: Connection, version: PackageVersion) -> Link:
         calls_left=left,
         calls_limit=link.calls_limit,
     )
-
-
-def _own_done(rollout: Rollout | None) -> int:
-    """Count own orgs that this very rollout has brought to the version."""
-    if rollout is None:
-        return 0
-    rows = rollout.targets.filter(org__is_own=True, state=TargetState.DONE.value)
-    return rows.count()
 
 
 def _newer(version: PackageVersion) -> str:

@@ -82,6 +82,7 @@ def plan_of(rollout: Rollout, now: datetime) -> dict[str, Any]:
         "versions": sorted(numbers, key=lambda text: [int(part) for part in text.split(".")]),
         "kind": rollout.kind,
         "policy": rollout.policy_json,
+        "schedule": rollout.schedule,
         "begin": now.astimezone(UTC).isoformat(),
         "rate": past.rate,
         "rate_basis": past.rate_basis,
@@ -136,7 +137,9 @@ def _freezes(rollout: Rollout, customers: Mapping[str, str]) -> list[dict[str, A
 
 def hash_of(plan: Mapping[str, Any]) -> str:
     """Name a plan by what of it people decide: not by when it is rehearsed."""
-    decided = {key: plan[key] for key in ("version", "policy", "waves", "orgs", "freezes")}
+    decided = {
+        key: plan[key] for key in ("version", "policy", "schedule", "waves", "orgs", "freezes")
+    }
     text = json.dumps(decided, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -27,7 +27,8 @@ from rollouts.views.show import show
 def finish(request: Request, slug: str) -> HttpResponse:
     """Show the list; before the rollout has ended it says when it opens."""
     found = find(slug)
-    return _page(request, found, item_lines(request, ending.items(found, request.now)))
+    lines = item_lines(request, ending.items(found, request.now), is_open=ending.is_over(found))
+    return _page(request, found, lines)
 
 
 def _page(

@@ -49,11 +49,16 @@ class VersionLine:
 
 
 def item_lines(
-    request: Request, items: list[Item], failed: CheckForm | None = None, code: str = ""
+    request: Request,
+    items: list[Item],
+    failed: CheckForm | None = None,
+    code: str = "",
+    *,
+    is_open: bool = True,
 ) -> list[ItemLine]:
     """Give each item its status and, to who may, its form; a refused form stays filled in."""
     today = request.now.astimezone(UTC).date()
-    may_check = can(request, Permission.CHECK_OFF)
+    may_check = is_open and can(request, Permission.CHECK_OFF)
     return [
         ItemLine(
             item,

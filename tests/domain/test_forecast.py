@@ -148,3 +148,12 @@ def test_every_forecast_says_what_it_rests_on(past: Past) -> None:
     assert len(told.assumptions) == 3
     assert ("assumption" in told.assumptions[0]) is (past.finished == 0)
     assert told.calls >= told.calls_a_day > 0
+
+
+def test_a_wave_waits_for_the_day_that_its_planner_named() -> None:
+    named = MONDAY + timedelta(days=9)
+    step = replace(wave(1, WaveKind.SANDBOX, 5), not_before=named)
+
+    told = forecast([step], Policy(), KNOWN, MONDAY, poll=60)
+
+    assert told.begins == named

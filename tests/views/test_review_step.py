@@ -51,7 +51,7 @@ def test_a_block_is_mended_before_the_button_works(
     page = pia.get(page_of(draft)).content.decode()
     status, refused = send(pia, draft)
 
-    assert 'disabled aria-describedby="blocked"' in page
+    assert 'disabled aria-disabled="true" aria-describedby="blocked"' in page
     assert status == 422
     assert "No own or volunteer org is in the plan, and none has this version." in refused
     assert not Rollout.objects.exists()

@@ -143,7 +143,7 @@ class Stage:
             policy_json=plan["policy"],
             author=self.people["planner"],
             created_at=now,
-            **self.when(),
+            schedule=plan["schedule"],
         )
         waves = {
             wave["number"]: Wave.objects.create(
@@ -169,10 +169,6 @@ class Stage:
         )
         move_rollout(rollout, RolloutState.READY, now=now, because="it is rehearsed")
         return rollout
-
-    def when(self) -> dict[str, Any]:
-        """Return what the rollout's row says of its hours."""
-        return {}
 
     @property
     def package(self) -> Package:

@@ -14,6 +14,7 @@ from rollouts.domain.checklists import Mark
 from rollouts.domain.lifecycle import WaveState
 from rollouts.domain.permissions import Role
 from rollouts.domain.schedule import ANY_HOUR, Schedule
+from rollouts.management import demo_words
 from rollouts.models import Org, Package, Person, Rollout
 from rollouts.pipeline import (
     approve,
@@ -67,6 +68,8 @@ def prepare(*, with_rollout: bool = True) -> list[str]:
         calendar.install_built_in(now, clear_until=now + QUIET)
         proof.prove(link)
         _note_readiness()
+        planner = Person.objects.get(email="pia@pushboard.example")
+        demo_words.say(Package.objects.get(namespace="hbr"), planner)
     if with_rollout and not Rollout.objects.exists():
         story.append(_first_rollout())
     return story

@@ -107,6 +107,8 @@ def _tabs(path: str) -> list[Tab]:
         ("Home", "home", "/"),
         ("Orgs", "find", "/orgs/"),
         ("Rollouts", "rollouts", None),
+        ("Audiences", "audiences", "/lists/"),
+        ("Exclusions", "exclusions", None),
         ("Calendar", "calendar", None),
         ("Packages", "packages", None),
     )

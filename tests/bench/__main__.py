@@ -78,6 +78,14 @@ SCENARIOS = (
         factor="60",
         peers="CumulusCI 1,022 calls",
     ),
+    Scenario(
+        "preflight",
+        "preflight and forecast of a draft with 5,000 orgs over 30 zones",
+        ("--orgs", "7000", "--role", "packaging"),
+        most_seconds=10.0,
+        most_calls=0,
+        peers="none has one",
+    ),
 )
 
 

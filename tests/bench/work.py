@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import django
 
@@ -39,6 +40,7 @@ from rollouts.models import (  # noqa: E402
     Rollout,
     Target,
     Wave,
+    ZoneWord,
 )
 from rollouts.pipeline import (  # noqa: E402
     approve,
@@ -48,8 +50,10 @@ from rollouts.pipeline import (  # noqa: E402
     conduct,
     confirm,
     connections,
+    drafts,
     licences,
     plan,
+    preflight,
     sync,
     tick,
     timing,
@@ -62,6 +66,7 @@ from tests.bench.programs import counted  # noqa: E402
 URL = os.environ["PUSHBOARD_SF_LOGIN_URL"]
 # The longest that following pushes may take before the benchmark is called broken.
 PATIENCE = 300.0
+ZONES = 30
 
 
 def server_cpu() -> float | None:
@@ -291,6 +296,28 @@ def tracking(measured: Measured) -> None:
     measured.calls -= polls
 
 
+def look_ahead(measured: Measured) -> None:
+    """Every third org in a zone of its own, so that thirty nights must be gone through."""
+    link = linked()
+    synced(link)
+    pia = _person("pia", Role.PLANNER)
+    now = clock.now()
+    names = sorted(available_timezones())[:: len(available_timezones()) // ZONES][:ZONES]
+    orgs = list(Installation.objects.present().values_list("org_id", flat=True))
+    ZoneWord.objects.bulk_create(
+        ZoneWord(org_id=org, zone=names[place % ZONES], by=pia, since=now, reason="bench")
+        for place, org in enumerate(orgs)
+    )
+    version = link.packages.get(namespace="hbr").versions.get(major=4, minor=4, released=True)
+    draft = drafts.begin(version, by=pia, now=now)
+    with measured.here():
+        looked = preflight.of_draft(draft, now)
+    planned = sum(walked.step.orgs for walked in looked.forecast.waves)
+    assert planned >= 5_000, planned
+    assert len({span for walked in looked.forecast.waves for span in walked.step.groups}) >= ZONES
+    measured.more |= {"planned": planned, "findings": len(looked.findings), "zones": len(names)}
+
+
 WORK = {
     "sync": first_sync,
     "nightly": nightly_sync,
@@ -298,6 +325,7 @@ WORK = {
     "licences": licence_sync,
     "dispatch": dispatch,
     "tracking": tracking,
+    "preflight": look_ahead,
 }
 
 

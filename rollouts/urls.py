@@ -96,6 +96,7 @@ urlpatterns = [
     path(ROLLOUT + "abort/", control.abort, name="rollout-abort"),
     path(ROLLOUT + "review/", policies.review, name="rollout-review"),
     path(ROLLOUT + "outlook/", outlook.outlook, name="rollout-outlook"),
+    path(ROLLOUT + "notice.csv", outlook.notice, name="rollout-notice"),
     path(ROLLOUT + "rehearse/", outlook.rehearse, name="rollout-rehearse"),
     path(ROLLOUT + "finish/", finish.finish, name="rollout-finish"),
     path(ROLLOUT + "finish/close/", finish.close_list, name="rollout-finish-close"),

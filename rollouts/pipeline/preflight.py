@@ -226,8 +226,7 @@ def _facts(
         elsewhere=_elsewhere(plan, left),
         beside=_beside(plan),
         missing=tuple(_missing(version, parts)),
-        # Known to the planner, if it tells such orgs apart.
-        migrating=left["migration"],
+        migrating=left[Because.MIGRATION.value],
         frozen=outlook.frozen,
         guessed=outlook.guessed,
         majors_enabled=readiness.majors_enabled(package),

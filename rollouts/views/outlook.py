@@ -16,8 +16,10 @@ from rollouts.access import Request, can, may
 from rollouts.domain.permissions import Permission
 from rollouts.models import Draft, Rehearsal, Rollout
 from rollouts.pipeline import finish, preflight, rehearsing
+from rollouts.pipeline import notice as notices
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import OK, act, ring, status_of
+from rollouts.views.downloads import csv_answer
 from rollouts.views.rollouts import find
 from rollouts.views.show import show
 
@@ -66,12 +68,14 @@ def _page(
     request: Request, found: Rollout, refusal: Refusal | None = None, status: int = OK
 ) -> HttpResponse:
     over = finish.is_over(found)
+    looked = None if over else preflight.of_rollout(found, request.now)
     rows = found.rehearsals.select_related("rollout__to_version__package", "asked_by")[:SHOWN]
     plays = [_played(row, request.now, over=over) for row in rows]
     context = {
         "rollout": found,
         "over": over,
-        "looked": None if over else preflight.of_rollout(found, request.now),
+        "looked": looked,
+        "message": notices.message(found, looked.forecast) if looked else "",
         "reasons": _reasons(found),
         "plays": plays,
         "waits": any(play.row.is_open for play in plays),
@@ -97,6 +101,15 @@ def _played(row: Rehearsal, now: datetime, *, over: bool) -> Played:
 
 def _dated(found: dict[str, Any], *names: str) -> dict[str, Any]:
     return found | {name: parse_datetime(found[name]) if found[name] else None for name in names}
+
+
+@require_safe
+@may(Permission.LOOK)
+def notice(request: Request, slug: str) -> HttpResponse:
+    """Hand out the list of whom to tell, with wave and earliest start, and who is left out."""
+    found = find(slug)
+    told = preflight.of_rollout(found, request.now).forecast
+    return csv_answer(f"{slug}-notice", notices.HEADER, notices.lines(found, told))
 
 
 @require_POST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -172,6 +174,21 @@ def test_a_process_that_fails_leaves_why_and_nothing_else(
 
     assert Rehearsal.objects.get().problem == "The rehearsal failed: no"
     assert rows_of_all_tables() == before
+
+
+def test_customers_are_told_in_time_by_wave_with_those_left_out(
+    rollout: Rollout, world: World, sign_in: Browser
+) -> None:
+    page = sign_in("sue").get(page_of(rollout)).content.decode()
+    answer = sign_in("sue").get(f"/rollouts/{rollout.slug}/notice.csv")
+    lines = list(csv.DictReader(io.StringIO(answer.content.decode().lstrip("\ufeff"))))
+
+    assert "We will upgrade Harbor in your orgs to 4.3.0 between 21 November 2026" in page
+    assert len(lines) == 60
+    assert lines[0]["wave"] == "1 Own orgs"
+    assert lines[0]["earliest_start_utc"] >= "2026-11-21 03:14"
+    blocked = next(line for line in lines if line["org_id"] == world.orgs[57].key)
+    assert blocked["not_in_it"] == "the customer blocks pushes"
 
 
 @pytest.mark.slow

@@ -70,6 +70,17 @@ def add(lanes: Lanes, orgs: Sequence[str], after: int, name: str) -> Lanes:
     return move((*lanes[: after + 1], fresh, *lanes[after + 1 :]), orgs, after + 1)
 
 
+def join(lanes: Lanes, org: str, at: int) -> Lanes:
+    """Put an org that is in no wave yet at the end of this one."""
+    _refuse_locked(lanes, at)
+    if any(org in lane.orgs for lane in lanes):
+        raise BadEdit(f"{org} is in a wave already.")
+    return tuple(
+        replace(lane, orgs=(*lane.orgs, org)) if place == at else lane
+        for place, lane in enumerate(lanes)
+    )
+
+
 def split(lanes: Lanes, at: int, first: int) -> Lanes:
     """Cut a wave in two: its first orgs stay, the rest follows as a wave of its own."""
     _refuse_locked(lanes, at)

@@ -25,6 +25,7 @@ from rollouts.models.catalog import Package, PackageVersion
 from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
 from rollouts.models.draft import Draft
+from rollouts.models.drift import DriftItem
 from rollouts.models.event import SYSTEM, ChainHead, Event
 from rollouts.models.foresight import CheckMark, PackageDependency, Rehearsal
 from rollouts.models.licences import Account, Licence
@@ -60,6 +61,7 @@ __all__ = [
     "CustomerWord",
     "Deployment",
     "Draft",
+    "DriftItem",
     "EmergencyReview",
     "Event",
     "Exclusion",

@@ -14,6 +14,7 @@ from rollouts.pipeline import (
     clock,
     conduct,
     confirm,
+    drift,
     licences,
     memory,
     selftest,
@@ -82,7 +83,16 @@ def sync_all(*, full: bool | None = None) -> None:
                 # Licences only enrich: what they told before stands, with its age.
                 sync.note_failure(link, error)
                 log.warning("licences of %s could not be read: %s", link.name, error)
+        _fill_inboxes()
         sync.prune(clock.now())
+
+
+def _fill_inboxes() -> None:
+    try:
+        drift.collect_all(clock.now())
+    except Exception:
+        # The inbox informs people; the engine looks at each org again before it arms anything.
+        log.exception("the inboxes of late joiners could not be filled")
 
 
 def watch_all() -> None:

@@ -17,7 +17,7 @@ from rollouts.domain.lifecycle import WaveState
 from rollouts.domain.permissions import Permission
 from rollouts.forms import ApproveForm, ReasonForm
 from rollouts.models import FrozenList, Wave
-from rollouts.pipeline import approve, report
+from rollouts.pipeline import approve, report, since
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, status_of
 from rollouts.views.show import show
@@ -158,6 +158,7 @@ def _page(
         "changed": changed,
         "drift": approve.drift(frozen, request.now) if found.state in STILL_WAITING else None,
         "hours": report.times(frozen, request.now, waits=found.state in STILL_WAITING),
+        "since": since.last_approval(frozen),
         "policy": found.rollout.policy,
         "largest": max(frozen.batches, default=0),
         "may_send_back": can(request, Permission.SEND_BACK),

@@ -14,7 +14,7 @@ from rollouts.access import Request, can, may
 from rollouts.domain.lifecycle import ROLLOUT_ENDS, ROLLOUT_RUNS, RolloutState
 from rollouts.domain.permissions import Permission
 from rollouts.domain.planner import WORDS, Because
-from rollouts.models import Approval, Org, Rollout, Wave
+from rollouts.models import Approval, DriftItem, Org, Rollout, Wave
 from rollouts.pipeline import profiles, reasons, report
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import status_of
@@ -121,6 +121,7 @@ def detail(request: Request, found: Rollout, stamp: str) -> dict[str, object]:
         "counts": counts,
         "late_after": late_after(counts),
         "left_out": len(found.left_out),
+        "inbox": DriftItem.objects.open().filter(rollout=found).count(),
         "review_due": profiles.review_due(found),
         "steps": steps,
         "step": step,

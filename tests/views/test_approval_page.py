@@ -34,7 +34,7 @@ def test_it_answers_the_approvers_questions_in_order(frozen: Wave, sign_in: Brow
 
     headings = re.findall(r'<h2 id="h\w">([^<]+)</h2>', page)
     assert headings == [
-        "What happened in the last wave", "Who is in it", "What changed since it was frozen",
+        "What happened in the last wave", "Who is in it", "What changed",
         "When", "If it goes wrong", "Your decision",
     ]  # fmt: skip
     assert frozen.frozen_list

@@ -15,6 +15,7 @@ from rollouts.domain.places import (
     zones_of_instance,
 )
 from rollouts.domain.spans import Span, Spans, without
+from rollouts.domain.states import zones_of_state
 from rollouts.domain.windows import Window
 
 # Nights of the week and the weekend; the source is the table of defaults in docs/planning.md.
@@ -46,7 +47,7 @@ class OrgTime:
 
 
 def zones_for(
-    *, person: str = "", crm: str = "", country: str = "", instance: str = ""
+    *, person: str = "", crm: str = "", country: str = "", state: str = "", instance: str = ""
 ) -> tuple[tuple[str, ...], ZoneSource]:
     """Return the zones that an org may be in, by the surest that is known of it.
 
@@ -54,13 +55,15 @@ def zones_for(
         person: a zone's name that a person gave.
         crm: what the customer's account says of its zone, in any words.
         country: what the customer's account says of its country, in any words.
+        state: what it says of its state; it narrows a wide country down.
         instance: Salesforce's name of the org's instance.
     """
     if person:
         return (person,), ZoneSource.PERSON
     if named := zone_in(crm):
         return (named,), ZoneSource.CRM
-    if found := zones_of_country(country_of(country)):
+    code = country_of(country)
+    if found := zones_of_state(code, state) or zones_of_country(code):
         return found, ZoneSource.ADDRESS
     if found := zones_of_instance(instance):
         return found, ZoneSource.INSTANCE

@@ -19,6 +19,7 @@ class Account(models.Model):
     sf_id = models.CharField(max_length=18, unique=True)
     name = models.CharField(max_length=255)
     country = models.CharField(max_length=80, blank=True)
+    state = models.CharField(max_length=80, blank=True, default="")
     zone = models.CharField(max_length=80, blank=True)
 
     def __str__(self) -> str:

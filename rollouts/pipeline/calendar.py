@@ -248,5 +248,7 @@ def _note(
 
 def sentence(row: FreezeRow, rule: Rule) -> str:
     """Say when a freeze closes and by whose clocks."""
+    if row.zone == "UTC":
+        return f"{said(rule)} UTC"
     clocks = f"{row.zone} time" if row.zone else "each org's own time"
     return f"{said(rule)}, {clocks}"

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 # The hour of the night, UTC, after which everything is read once.
 NIGHT = 2
 _AT_ONCE = 1_000
-_OF_AN_ACCOUNT = ("name", "country", "zone")
+_OF_AN_ACCOUNT = ("name", "country", "state", "zone")
 _OF_A_LICENCE = (
     "org_key", "package_sf_id", "version_sf_id", "account_id", "status", "seats", "expires",
     "installed_on", "modified",
@@ -117,7 +117,7 @@ def _store(link: Connection, rows: list[SfLicence], read_at: datetime, *, comple
 def _store_accounts(link: Connection, rows: list[SfLicence]) -> dict[str, int]:
     """Store the customers; returns the keys in our table by Salesforce's ids."""
     told = {
-        row.account_id: (row.account_name[:255], row.country[:80], row.zone[:80])
+        row.account_id: (row.account_name[:255], row.country[:80], row.state[:80], row.zone[:80])
         for row in rows
         if row.account_id
     }
@@ -129,9 +129,9 @@ def _store_accounts(link: Connection, rows: list[SfLicence]) -> dict[str, int]:
     }
     Account.objects.bulk_create(
         [
-            Account(connection=link, sf_id=sf_id, name=name, country=country, zone=zone)
-            for sf_id, (name, country, zone) in told.items()
-            if known.get(sf_id) != (name, country, zone)
+            Account(connection=link, sf_id=sf_id, **dict(zip(_OF_AN_ACCOUNT, values, strict=True)))
+            for sf_id, values in told.items()
+            if known.get(sf_id) != values
         ],
         batch_size=_AT_ONCE,
         update_conflicts=True,

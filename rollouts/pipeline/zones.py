@@ -63,6 +63,7 @@ class _Account:
     sf_id: str
     name: str
     country: str
+    state: str
     zone: str
 
 
@@ -83,6 +84,7 @@ class _Zones:
             person=word,
             crm=account.zone if account else "",
             country=account.country if account else "",
+            state=account.state if account else "",
             instance=instance,
         )
 
@@ -116,7 +118,7 @@ def _orgs(wanted: Collection[int]) -> list[tuple[int, str, str, str]]:
 
 
 def _accounts(wanted: Collection[int]) -> dict[int, _Account]:
-    rows = Account.objects.values_list("pk", "sf_id", "name", "country", "zone")
+    rows = Account.objects.values_list("pk", "sf_id", "name", "country", "state", "zone")
     if len(wanted) <= _AT_ONCE:
         rows = rows.filter(pk__in=wanted)
     return {row[0]: _Account(*row) for row in rows if row[0] in wanted}

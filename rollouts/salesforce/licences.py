@@ -30,6 +30,7 @@ _SEATS = ("sfLma__Licensed_Seats__c", "sfLma__Seats__c")
 _EXPIRES = ("sfLma__Expiration__c", "sfLma__Expiration_Date__c")
 _INSTALLED = ("sfLma__Install_Date__c",)
 _COUNTRY = ("BillingCountryCode", "BillingCountry", "ShippingCountryCode", "ShippingCountry")
+_STATE = ("BillingStateCode", "BillingState", "ShippingStateCode", "ShippingState")
 _ZONE = ("Time_Zone__c", "TimeZone__c", "Timezone__c", "TimeZoneSidKey__c")
 
 _LMA_PACKAGES = Query(Thing.LMA_PACKAGE, ("Id", "Name", "sfLma__Package_ID__c"))
@@ -55,7 +56,8 @@ class _Names:
     expires: str
     installed: str
     account: bool
-    country: str
+    country: tuple[str, ...]
+    state: tuple[str, ...]
     zone: str
 
     def query(self) -> Query:
@@ -63,7 +65,7 @@ class _Names:
         fields = ["Id", _ORG, _PACKAGE_PATH, _VERSION_PATH, _MODIFIED]
         fields += [name for name in (self.status, self.seats, self.expires, self.installed) if name]
         if self.account:
-            of_account = ("Name", self.country, self.zone)
+            of_account = ("Name", *self.country, *self.state, self.zone)
             fields += [_ACCOUNT, *(f"sfLma__Account__r.{name}" for name in of_account if name)]
         return Query(Thing.LICENCE, tuple(fields))
 
@@ -122,7 +124,8 @@ class LicenceCalls(Client):
                 expires=_first(_EXPIRES, licence),
                 installed=_first(_INSTALLED, licence),
                 account=bool(account),
-                country=_first(_COUNTRY, account),
+                country=_there(_COUNTRY, account),
+                state=_there(_STATE, account),
                 zone=_first(_ZONE, account),
             )
         return self._names
@@ -137,8 +140,17 @@ class LicenceCalls(Client):
         return frozenset(str(one.get("name")) for one in fields)
 
 
+def _there(names: Sequence[str], there: frozenset[str]) -> tuple[str, ...]:
+    """Return the names that are there: where no code is picked, the words may tell."""
+    return tuple(name for name in names if name in there)
+
+
 def _first(names: Sequence[str], there: frozenset[str]) -> str:
     return next((name for name in names if name in there), "")
+
+
+def _said(account: rows.Row, names: Sequence[str]) -> str:
+    return next((said for name in names if (said := rows.text(account, name))), "")
 
 
 def _licence(row: rows.Row, names: _Names) -> SfLicence:
@@ -155,7 +167,8 @@ def _licence(row: rows.Row, names: _Names) -> SfLicence:
         account_id=rows.maybe_id(row, _ACCOUNT),
         account_name=rows.text(account, "Name"),
         zone=rows.text(account, names.zone),
-        country=rows.text(account, names.country),
+        country=_said(account, names.country),
+        state=_said(account, names.state),
         modified=rows.moment(row, _MODIFIED),
     )
 

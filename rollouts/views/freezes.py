@@ -58,7 +58,7 @@ def freezes(request: Request) -> HttpResponse:
             "for_whom": for_whom(row),
             "stale": row.reviewed_at is None or request.now - row.reviewed_at > REVIEW_AFTER,
         }
-        for row in rows.order_by("pk")
+        for row in rows.order_by("built_in", "pk")
     ]
     context = {
         "lines": [line for line in lines if line["row"].ended_at is None],  # type: ignore[attr-defined]

@@ -163,7 +163,7 @@ def _maintenance(within: Span) -> Iterable[Entry]:
             kind="maintenance",
             span=Span(row.starts_at.astimezone(UTC), row.ends_at.astimezone(UTC)),
             title=f"{row.instance}: {row.name}",
-            detail=f"Salesforce works on {row.instance}; from a {row.get_source_display()}",
+            detail=f"Salesforce works on {row.instance}; source: {row.get_source_display()}",
             who=f"{row.by}" if row.by else "Salesforce Trust",
             zones=zones_of_instance(row.instance) or ("UTC",),
             url_of=("maintenance-one", (row.pk,)),

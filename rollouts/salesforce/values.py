@@ -46,7 +46,8 @@ class SfLicence:
     """One licence of the License Management App: a package in an org, as its owner sees it.
 
     ``org``, ``package_id`` and ``version_id`` are "" where the record has none; ``seats`` is None
-    for a site licence. ``zone``, ``country`` and ``state`` are the account's, as far as its org keeps them.
+    for a site licence. ``zone``, ``country`` and ``state`` are the account's, as far as its org
+    keeps them.
     """
 
     id: str

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from rollouts.domain import states
 from rollouts.domain.org_time import OrgTime, ZoneSource, open_spans, zones_for
 from rollouts.domain.places import (
     ANYWHERE,
@@ -121,3 +122,32 @@ def test_what_is_closed_is_taken_out_of_the_window() -> None:
         "00:00-01:00",
         "02:00-04:00",
     ]
+
+
+@pytest.mark.parametrize(
+    ("country", "state", "zones"),
+    [
+        ("US", "CA", ("America/Los_Angeles",)),
+        ("U.S.A.", "california", ("America/Los_Angeles",)),
+        ("US", "HI", ("Pacific/Honolulu",)),
+        ("US", "Tenn.", zones_of_country("US")),
+        ("US", "TN", ("America/New_York", "America/Chicago")),
+        ("CA", "BC", ("America/Vancouver", "America/Edmonton", "America/Fort_Nelson")),
+        ("Australia", "W.A.", ("Australia/Perth",)),
+        ("BR", "SP", ("America/Sao_Paulo",)),
+        ("DE", "CA", ("Europe/Berlin",)),
+        ("", "CA", ANYWHERE),
+    ],
+)
+def test_a_state_narrows_a_wide_country_down(
+    country: str, state: str, zones: tuple[str, ...]
+) -> None:
+    assert zones_for(country=country, state=state)[0] == zones
+
+
+def test_every_state_lies_in_zones_that_exist() -> None:
+    known = available_timezones()
+
+    assert len(states._ZONES) > 180
+    assert {zone for zones in states._ZONES.values() for zone in zones} <= known
+    assert all(len(zones) <= 3 for zones in states._ZONES.values())

@@ -149,3 +149,16 @@ def test_packages_and_versions_of_the_app() -> None:
     assert gateway.lma_versions() == [
         SfLmaVersion(LICENCE, VERSION, PACKAGE, "Winter", "4.2.2", date(2026, 10, 1))
     ]
+
+
+def test_a_country_typed_by_hand_is_read_where_no_code_was_picked() -> None:
+    accounts = described("Name", "BillingCountryCode", "BillingCountry", "BillingState")
+    by_hand = {
+        "Name": "Acme", "BillingCountryCode": None, "BillingCountry": "U.S.A.",
+        "BillingState": "MN",
+    }  # fmt: skip
+    org = ScriptedOrg(script=[APP, accounts, page(licence(sfLma__Account__r=by_hand))])
+
+    ((one,),) = list(gateway_to(org).licences())
+
+    assert (one.country, one.state, one.zone) == ("U.S.A.", "MN", "")

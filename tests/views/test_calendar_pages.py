@@ -374,7 +374,7 @@ def test_an_org_says_when_it_is_open_next_and_how_that_is_known(
     page = text(sign_in("sue").get(f"/orgs/{org.key}/"))
 
     assert "Asia/Tokyo" in page
-    assert "by the country of its account" in page
+    assert "by the address of its account" in page
     assert "daily 01:00-05:00" in page or "Mon 01:00-Mon 05:00" in page
     assert "21 Nov 2026, 16:00 UTC" in page, "01:00 in Tokyo"
     assert HOSTILE not in page

@@ -17,7 +17,7 @@ AHEAD = timedelta(days=28)
 SOURCES = {
     ZoneSource.PERSON: "a person said so",
     ZoneSource.CRM: "by the time zone of its account",
-    ZoneSource.ADDRESS: "by the country of its account",
+    ZoneSource.ADDRESS: "by the address of its account",
     ZoneSource.INSTANCE: "by the name of its instance; the customer may sit elsewhere",
     ZoneSource.GUESS: "nothing is known, so it is taken to be anywhere",
 }

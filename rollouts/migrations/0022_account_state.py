@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rollouts', '0020_hours'),
+        ('rollouts', '0021_drift'),
     ]
 
     operations = [

@@ -282,7 +282,7 @@ def _start(rollout: Rollout, wave: Wave, because: str, now: datetime) -> None:
     if frozen is None:
         return
     # Until its first batch can be cut it stays approved, so that it can be taken back quietly.
-    first = openings.next_opening(frozen, openings.pending(wave), _next_size(wave, frozen), now)
+    first = openings.first_due(frozen, openings.pending(wave), _next_size(wave, frozen), now)
     if first.batch is None or not openings.is_due(first.batch, rollout.policy, now):
         openings.note_wait(wave, first, now)
         return
@@ -318,8 +318,7 @@ def _next_batch(wave: Wave, now: datetime) -> None:
     free = planned.exclude(org__in=busy.values("org"))
     rows = list(free.order_by("place", "pk").values_list("pk", "org_id"))
     if rows:
-        opening = openings.next_opening(frozen, rows, size, now)
-        _cut(wave, opening, retry=False, now=now)
+        _cut(wave, openings.first_due(frozen, rows, size, now), retry=False, now=now)
     else:
         _say(
             wave,

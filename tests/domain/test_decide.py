@@ -96,6 +96,10 @@ def test_a_canary_bakes_through_a_working_day_where_its_orgs_are() -> None:
     )
     (action,) = decide(facts, Policy(), NOW)
     assert action.until == datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+    (there,) = facts.waves
+    by_zone = replace(there, regions=frozenset(), zones=frozenset({"America/Los_Angeles"}))
+    (action,) = decide(replace(facts, waves=[by_zone]), Policy(), NOW)
+    assert action.until == datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
     (action,) = decide(facts, Policy(canary_business_day=False), NOW)
     assert action.until == friday_evening + timedelta(days=1)
 

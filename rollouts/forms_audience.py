@@ -13,9 +13,10 @@ from rollouts.domain.audience import TYPES, Audience, BadAudience, Past, Ring, r
 from rollouts.domain.policy import LARGEST_BATCH, USUAL_BATCH
 from rollouts.forms import Dressed, ReasonForm
 from rollouts.models import MarkKind, Package, PackageVersion
+from rollouts.pipeline import customers
 from rollouts.pipeline.audiences import AudienceChoice
 from rollouts.pipeline.id_lists import BadFile, IdList, read_file, read_pasted
-from rollouts.pipeline.marks import clean_tag
+from rollouts.pipeline.marks import clean_tag, tags_in_use
 from rollouts.pipeline.saved_audiences import Saved, rule_of
 from rollouts.pipeline.transitions import Refusal
 
@@ -75,7 +76,7 @@ class ConditionsForm(Dressed):
         "Instance begins with", "Such as DEU, EU, AP or NA14; leave empty for all.", longest=10
     )
     regions = _text("Regions", "Letters of instances, separated by commas: DEU, FRA, USA.")
-    customers = _text("Customers", "Account IDs, separated by commas.", longest=4000)
+    customers = _text("Customers", "Names or account IDs, separated by semicolons.", longest=4000)
     tags = _text("With one of the tags", "Separated by commas.")
     without_tags = _text("With none of the tags", "Separated by commas.")
     rings = _boxes("Ring", [(ring.value, ring.value) for ring in Ring])
@@ -113,7 +114,8 @@ class ConditionsForm(Dressed):
         """Return stored conditions as the form's fields show them."""
         typed = dict(stored)
         for name in cls._LISTS:
-            typed[name] = ", ".join(stored.get(name, ()))
+            mark = "; " if name == "customers" else ", "
+            typed[name] = mark.join(stored.get(name, ()))
         typed["org_ids"] = "\n".join(stored.get("org_ids", ()))
         return typed
 
@@ -146,14 +148,26 @@ class ConditionsForm(Dressed):
         return [word.upper() for word in _words(self.cleaned_data["regions"])]
 
     def clean_customers(self) -> list[str]:
-        """Read the customers' ids."""
-        return _words(self.cleaned_data["customers"])
-
-    def _tags(self, name: str) -> list[str]:
+        """Read the customers, by name or id; one that is not known is said."""
         try:
-            return [clean_tag(word) for word in _words(self.cleaned_data[name])]
+            return [
+                customers.account_of(word).sf_id
+                for word in _words(self.cleaned_data["customers"], ";")
+            ]
         except Refusal as refusal:
             raise forms.ValidationError(str(refusal)) from refusal
+
+    def _tags(self, name: str) -> list[str]:
+        """Read tags. A mistyped one would make the audience another one without a word."""
+        try:
+            tags = [clean_tag(word) for word in _words(self.cleaned_data[name])]
+        except Refusal as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        used = set(tags_in_use()) if tags else set()
+        strange = [tag for tag in tags if tag not in used]
+        if strange:
+            raise forms.ValidationError(f"No org has the tag “{strange[0]}”.")
+        return tags
 
     def conditions(self) -> dict[str, Any]:
         """Return what was chosen as stored conditions; empty ones are left out."""
@@ -272,8 +286,8 @@ class SavedForm(ConditionsForm):
             self.initial["name"] = named
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+def _words(text: str, mark: str = ",") -> list[str]:
+    return [word.strip() for word in text.split(mark) if word.strip()]
 
 
 def ids_of(text: str) -> list[str]:

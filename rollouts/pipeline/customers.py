@@ -12,8 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
+from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
 from rollouts.models import Account, CustomerWord, Licence, Org, Person
 from rollouts.pipeline.transitions import Refusal, demand, record, writing
@@ -107,6 +108,21 @@ def orgs_of(account: Account) -> list[int]:
     }
     mine = owners(heads | under)
     return sorted(org for org, one in mine.items() if one.account == account.pk)
+
+
+def account_of(text: str) -> Account:
+    """Find the one account of this name or id. Raises Refusal when there is none, or several."""
+    wanted = " ".join(text.split())
+    is_id = len(wanted) in {ids.SHORT, ids.LONG} and wanted.isalnum()
+    meant = Q(name__iexact=wanted)
+    if is_id:
+        meant |= Q(sf_id__startswith=wanted[: ids.SHORT])
+    found = list(Account.objects.filter(meant).order_by("name")[:2])
+    if not found:
+        raise Refusal(f"The License org has no account “{wanted[:60]}”. Give its exact name or ID.")
+    if len(found) > 1:
+        raise Refusal(f"Several accounts are called “{wanted[:60]}”. Give the account's ID.")
+    return found[0]
 
 
 @writing()

@@ -234,7 +234,7 @@ def why_not_newest(row: Installation, newest: PackageVersion | None, known: Arou
     if exclusion:
         until = f" until {exclusion.until:%d %b %Y}" if exclusion.until else ""
         whose = " with all orgs of its customer" if exclusion.customer else ""
-        return f"It is on the exclusion list{whose}{until}: {exclusion.reason}."
+        return f"It is on the exclusion list{whose}{until}: {exclusion.reason.rstrip('.')}."
     return _from_targets(known.targets.get((row.org_id, row.package_id), []), newest)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -93,19 +92,5 @@ def customer(request: Request, key: str) -> HttpResponse:
 
 
 def _account(text: str) -> Account | None:
-    """Find the one account that is meant; empty text means none. Raises Refusal."""
-    wanted = text.strip()
-    if not wanted:
-        return None
-    found = list(
-        Account.objects.filter(
-            Q(name__iexact=wanted) | Q(sf_id=wanted) | Q(sf_id__startswith=wanted[:15])
-            if len(wanted) in {15, 18}
-            else Q(name__iexact=wanted)
-        ).order_by("name")[:3]
-    )
-    if not found:
-        raise Refusal(f"The License org has no account “{wanted[:60]}”. Give its exact name or ID.")
-    if len(found) > 1:
-        raise Refusal(f"Several accounts are called “{wanted[:60]}”. Give the account's ID.")
-    return found[0]
+    """Find the account that is meant; empty text means none. Raises Refusal."""
+    return customers.account_of(text) if text.strip() else None

@@ -10,6 +10,7 @@ import pytest
 from django.db.models import F
 
 from rollouts.models import (
+    Account,
     Approval,
     Batch,
     Connection,
@@ -24,6 +25,8 @@ from rollouts.pipeline import (
     approve,
     arm,
     control,
+    customers,
+    exclusions,
     holds,
     leases,
     prepare,
@@ -91,6 +94,17 @@ def excluded(world: World, batch: Batch) -> None:
     Exclusion.objects.create(org=attempt.org, reason="x", by=world.ari, since=world.clock())
 
 
+def customer_excluded(world: World, batch: Batch) -> None:
+    attempt = batch.attempts.first()
+    assert attempt
+    link = Connection.objects.create(name="License org", role="lmo", login_url="http://127.0.0.1:9")
+    acme = Account.objects.create(connection=link, sf_id="001000000000001AAA", name="ACME")
+    exclusions.exclude(acme, reason="x", until=None, by=world.ari, now=world.clock())
+    customers.set_customer(
+        attempt.org, acme, by=world.pia, reason="it has become theirs", now=world.clock()
+    )
+
+
 def silent_watcher(world: World, batch: Batch) -> None:
     Heartbeat.objects.filter(part__startswith="watcher").update(
         beat_at=world.clock() - timedelta(minutes=2)
@@ -103,7 +117,7 @@ def ended(world: World, batch: Batch) -> None:
 
 CHANGES = (
     drop_approval, expire, void_list, tamper_with_sizes, tamper_with_orgs, loosen, raise_epoch,
-    halted, review, paused, excluded, silent_watcher, ended,
+    halted, review, paused, excluded, customer_excluded, silent_watcher, ended,
 )  # fmt: skip
 
 

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from rollouts.domain.findings import unanswered
-from rollouts.models import Draft, Person, Rollout
-from rollouts.pipeline import control, drafts, preflight
-from rollouts.pipeline.transitions import Refusal, record
+from rollouts.domain.permissions import Permission
+from rollouts.models import Draft, FrozenList, Person, Rollout, Wave
+from rollouts.pipeline import approve, control, drafts, preflight
+from rollouts.pipeline.transitions import Refusal, demand, record
 
 LONGEST = 400
+# What blocks a wave also when its rollout was made long ago.
+AT_FREEZING = frozenset(
+    {"connection", "push_major", "released", "dependencies", "hours", "api_calls", "data_age"}
+)
 
 
 def keep_reasons(
@@ -20,6 +25,19 @@ def keep_reasons(
     kept = draft.reasons | {code: text.strip()[:LONGEST] for code, text in given.items()}
     reasons = {code: text for code, text in kept.items() if text}
     return drafts.save(draft, rev=rev, step="review", by=by, now=now, reasons=reasons)
+
+
+def freeze(wave: Wave, *, by: Person, now: datetime) -> FrozenList:
+    """Freeze a wave that nothing blocks; raises Refusal with what must be mended first.
+
+    What was weighed when the rollout was made is not asked again: only what may have changed since
+    and would make the list useless.
+    """
+    demand(by, Permission.FREEZE, now)
+    for finding in preflight.of_wave(wave, now).blocks:
+        if finding.code in AT_FREEZING:
+            raise Refusal(f"{finding.sentence} {finding.do}".strip())
+    return approve.freeze(wave, by=by, now=now)
 
 
 def create(

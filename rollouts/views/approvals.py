@@ -13,11 +13,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from rollouts.access import Request, can, may
+from rollouts.domain.forecast import failures
 from rollouts.domain.lifecycle import WaveState
 from rollouts.domain.permissions import Permission
 from rollouts.forms import ApproveForm, ReasonForm
 from rollouts.models import FrozenList, Wave
 from rollouts.pipeline import approve, report, since
+from rollouts.pipeline.forecasting import past_of
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, status_of
 from rollouts.views.show import show
@@ -170,8 +172,11 @@ def _page(
 def _who_is_in_it(request: Request, frozen: FrozenList) -> dict[str, object]:
     """Read the frozen rows once, for the list and for its shares."""
     rows = frozen.orgs.select_related("org", "from_version").order_by("place")
+    past = past_of(frozen.to_version.package)
     return {
         "size": len(rows),
+        "expected": failures(len(rows), past),
+        "expected_from": past.rate_basis,
         "page": Paginator(rows, ORGS_SHOWN).get_page(request.GET.get("page")),
         "production": sum(row.org.is_production for row in rows),
         "from_versions": _parts(row.from_version.label for row in rows),

@@ -16,7 +16,7 @@ from rollouts.domain.lifecycle import WAVE_ENDS
 from rollouts.domain.permissions import Permission
 from rollouts.forms import ReasonForm
 from rollouts.models import Target, Wave
-from rollouts.pipeline import approve, control, report, second_try
+from rollouts.pipeline import approve, control, report, reviewing, second_try
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.buttons import wave_buttons
@@ -101,7 +101,7 @@ def freeze(request: Request, slug: str, number: int) -> HttpResponse:
     found = find(slug, number)
     return act(
         request,
-        lambda: approve.freeze(found, by=request.user, now=request.now),
+        lambda: reviewing.freeze(found, by=request.user, now=request.now),
         done=f"Wave {number} is frozen. It waits for somebody else's approval.",
         to=reverse("wave", args=[slug, number]),
         refused=lambda refusal: refused(request, found, refusal),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from rollouts.models import CheckMark, Event, Package, PackageDependency, PackageVersion, SyncRun
-from rollouts.pipeline import dependencies, readiness
+from rollouts.pipeline import approve, dependencies, readiness
+from rollouts.pipeline.transitions import Refusal
 from tests.views.conftest import Browser
 from tests.views.world import World, key_of
 
@@ -141,7 +144,9 @@ def test_a_wave_whose_orgs_lack_the_base_package_is_neither_frozen_nor_started(
     answer = sign_in("pia").post(f"/rollouts/{rollout.slug}/waves/1/freeze/")
 
     assert answer.status_code == 422
-    assert "6 orgs of wave 1 lack Core 3.2.0, which 4.3.0 needs." in answer.content.decode()
+    assert "Wave 1: 6 orgs lack Core 3.2.0, 6 of them without it at all" in answer.content.decode()
+    with pytest.raises(Refusal, match="6 orgs of wave 1 lack Core"):
+        approve.freeze(rollout.waves.get(number=1), by=world.people["pia"], now=world.now)
     assert dependencies.holds_on(rollout) == [
         "6 orgs of wave 1 lack Core 3.2.0, which 4.3.0 needs; it lifts itself when they have it"
     ]

@@ -150,3 +150,24 @@ def test_a_stored_rollout_and_its_first_wave_are_looked_at_too(world: World) -> 
     assert whole.forecast.failures.high >= first.forecast.failures.high
     assert len(first.forecast.waves) == 1
     assert preflight.preflight(rollout, world.now) == list(whole.findings)
+
+
+def test_a_wave_is_not_frozen_while_the_connection_is_gone(world: World, sign_in: Browser) -> None:
+    rollout = world.rollout()
+    Connection.objects.update(disconnected_at=world.now)
+
+    answer = sign_in("pia").post(f"/rollouts/{rollout.slug}/waves/1/freeze/")
+
+    assert answer.status_code == 422
+    assert "“Packaging org” is disconnected." in answer.content.decode()
+    assert rollout.waves.get(number=1).state == "planned"
+
+
+def test_the_approver_reads_how_many_are_likely_to_fail(world: World, sign_in: Browser) -> None:
+    rollout = world.rollout()
+    world.freeze(rollout)
+
+    page = sign_in("ari").get(f"/rollouts/{rollout.slug}/waves/1/approve/").content.decode()
+
+    assert "For these 6 orgs expect about 0 failed, 0 to 1 in nine of ten cases." in page
+    assert "An assumption: 2 to 5 % fail as a rule" in page

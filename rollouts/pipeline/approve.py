@@ -13,6 +13,7 @@ from rollouts.domain.permissions import Permission, may
 from rollouts.domain.permissions import approval_refusal as refusal_for
 from rollouts.domain.planner import BLOCKING_UNKNOWN
 from rollouts.domain.policy import WaveKind, batch_sizes
+from rollouts.domain.windows import BadWindow
 from rollouts.models import (
     Approval,
     Attempt,
@@ -95,7 +96,10 @@ def _store_list(wave: Wave, left: list[Target], by: Person, now: datetime) -> Fr
     policy = rollout.policy
     number = (wave.lists.aggregate(top=Max("number"))["top"] or 0) + 1
     orgs = [target.org_id for target in left]
-    times = keeping.times_of(orgs, rollout.when, now)
+    try:
+        times = keeping.times_of(orgs, rollout.when, now)
+    except BadWindow as unreadable:
+        raise Refusal(f"A stored window can't be read: {unreadable}. Mend it first.") from None
     sizes = batch_sizes(len(left), WaveKind(wave.kind), policy)
     not_before = max(now, rollout.when.earliest.get(wave.number, now))
     frozen = FrozenList(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from rollouts.models import Batch, FrozenList, FrozenOrg
 from rollouts.pipeline.freezes import closed_for
 from rollouts.pipeline.zones import DEFAULT, org_times
 
+log = logging.getLogger(__name__)
 _LIVE = [state.value for state in ATTEMPT_LIVE]
 _AT_ONCE = 900
 _HOUR = timedelta(hours=1)
@@ -51,7 +53,11 @@ def drift(frozen: FrozenList, now: datetime) -> list[str]:
         org: (window, zones or "") for org, window, zones in _rows(frozen, ()) if window is not None
     }
     changed: Counter[str] = Counter()
-    for pk, time in times_of(list(rows), frozen.wave.rollout.when, now).items():
+    try:
+        today = times_of(list(rows), frozen.wave.rollout.when, now)
+    except BadWindow as unreadable:
+        return [f"a stored window can't be read, so nothing starts: {unreadable}"]
+    for pk, time in today.items():
         window, zones, _ = as_frozen(time)
         if window != rows[pk][0]:
             changed[f"hours were {rows[pk][0]}, are {window} now"] += 1
@@ -77,7 +83,11 @@ def hours_of(
     share one value, so that what is computed of it is computed once.
     """
     agreed = _agreed(frozen, orgs)
-    today = times_of(orgs, frozen.wave.rollout.when, now)
+    try:
+        today = times_of(orgs, frozen.wave.rollout.when, now)
+    except BadWindow as unreadable:
+        log.warning("no org's hours are known: %s", unreadable)
+        return {}
     closed = closed_for(orgs, frozen.to_version.package, within, now)
     shared: dict[tuple[int, int, int], Hours] = {}
     found: dict[int, Hours] = {}

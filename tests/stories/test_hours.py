@@ -276,6 +276,26 @@ def test_an_org_that_fits_nowhere_keeps_the_wave_waiting_and_is_told(world: Worl
     assert "No start fits before its approved end date" in said
 
 
+def test_a_window_that_nobody_can_read_holds_everything_and_is_said(world: World) -> None:
+    orgs = keys(world, 2)
+    wave = sandbox_rollout(world, 2)
+    batch = until_batch(world, wave, "verified")
+    with_window(world, orgs[0], "whenever")
+    for _ in range(3):
+        stride(world)
+    batch.refresh_from_db()
+    wave.refresh_from_db()
+    assert batch.state == "canceled"
+    assert "its hours are not known" in batch.cancel_reason
+    assert "its hours are not known" in (wave.hours_because or "")
+    assert wave.frozen_list
+    assert "can't be read" in approve.drift(wave.frozen_list, world.clock()).changes[0]
+    assert started(world) == {}
+    with_window(world, orgs[0], "any hour")
+    settle(world, wave)
+    exactly_once(world, wave)
+
+
 def test_an_approval_holds_until_the_end_of_the_first_window_and_the_list_two_nights_more(
     world: World,
 ) -> None:

@@ -11,6 +11,7 @@ from django.db.models import Count
 from rollouts.domain.org_time import ZoneSource
 from rollouts.domain.schedule import in_utc
 from rollouts.domain.spans import Span
+from rollouts.domain.windows import BadWindow
 from rollouts.models import FrozenList
 from rollouts.pipeline import deadlines, timing
 from rollouts.pipeline.keeping import times_of
@@ -77,7 +78,10 @@ def _with_starts(known: Times, frozen: FrozenList, now: datetime) -> Times:
     if first >= end:
         return known
     orgs = list(frozen.orgs.order_by("place").values_list("org_id", flat=True))
-    today = times_of(orgs, frozen.wave.rollout.when, now)
+    try:
+        today = times_of(orgs, frozen.wave.rollout.when, now)
+    except BadWindow:
+        return known
     starts, unplaced = deadlines.planned_starts(
         frozen.wave, orgs, today, frozen.batches, Span(first, end), now
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import cache
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ _ZONES = {
 _ANYWHERE: tuple[tzinfo, ...] = tuple(timezone(timedelta(hours=hours)) for hours in range(-11, 14))
 
 
+@cache
 def region(instance: str) -> str:
     """Return the letters that an instance's name begins with: ``AUS5S`` is in ``AUS``."""
     return "".join(takewhile(str.isalpha, instance.upper()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rollouts.domain.strata import UNKNOWN, Described, stratum
+from rollouts.domain.strata import UNKNOWN, Described, Stratum, in_words, stratum
 
-# The places of `strata.stratum`, as a sentence names an org in one.
+# The places of `strata.in_words`, as a sentence names an org in one.
 _DESCRIBED = (
     "on {value}",
     "in region {value}",
@@ -39,35 +39,41 @@ def says(canary: Sequence[Described], after: Sequence[Described]) -> tuple[str, 
         return ()
     subject = f"{len(canary)} orgs without a failure rule" if len(canary) > 1 else "1 org rules"
     rate = f"{subject} out rates above {rules_out(len(canary)):.0f} %"
-    return (
-        f"{rate}; a rarer fault can pass unseen.",
-        *_missing(canary, after),
-        *_unknown([*canary, *after]),
-        CUSTOMISED,
-    )
+    # There are few strata, however many orgs there are.
+    inside, later = Counter(map(stratum, canary)), Counter(map(stratum, after))
+    said = [*_missing(inside, later), *_unknown(inside + later)]
+    return (f"{rate}; a rarer fault can pass unseen.", *said, CUSTOMISED)
 
 
-def _missing(canary: Sequence[Described], after: Sequence[Described]) -> list[str]:
-    there = [set(values) for values in zip(*map(stratum, canary), strict=True)]
-    columns = zip(*map(stratum, after), strict=True) if after else ()
+def _missing(inside: Counter[Stratum], later: Counter[Stratum]) -> list[str]:
+    there, orgs = _columns(inside), later.total()
     return [
         f"No org {_DESCRIBED[place].format(value=value)} is in the canary; "
-        f"{100 * count / len(after):.0f} % of the production orgs after it are such."
-        for place, column in enumerate(columns)
-        for value, count in sorted(Counter(column).items())
+        f"{100 * count / orgs:.0f} % of the production orgs after it are such."
+        for place, column in enumerate(_columns(later))
+        for value, count in sorted(column.items())
         if value not in there[place]
         and value != UNKNOWN
-        and 100 * count >= NAMED_FROM_PERCENT * len(after)
+        and 100 * count >= NAMED_FROM_PERCENT * orgs
     ]
 
 
-def _unknown(production: Sequence[Described]) -> list[str]:
-    columns = list(zip(*map(stratum, production), strict=True))
+def _unknown(production: Counter[Stratum]) -> list[str]:
+    orgs = production.total()
     parts = [
-        f"the {name} of {100 * column.count(UNKNOWN) / len(production):.0f} %"
-        for name, column in zip(_OF_WHICH_UNKNOWN, columns, strict=True)
-        if 100 * column.count(UNKNOWN) >= NAMED_FROM_PERCENT * len(production)
+        f"the {name} of {100 * column[UNKNOWN] / orgs:.0f} %"
+        for name, column in zip(_OF_WHICH_UNKNOWN, _columns(production), strict=True)
+        if 100 * column[UNKNOWN] >= NAMED_FROM_PERCENT * orgs
     ]
     if not parts:
         return []
     return [f"Not known, and so not balanced: {', '.join(parts)} of the production orgs."]
+
+
+def _columns(strata: Counter[Stratum]) -> list[Counter[str]]:
+    """Count the words of each part of the strata."""
+    columns: list[Counter[str]] = [Counter() for _ in _DESCRIBED]
+    for found, count in strata.items():
+        for column, word in zip(columns, in_words(found), strict=True):
+            column[word] += count
+    return columns

@@ -54,19 +54,29 @@ class Described(Protocol):
 One = TypeVar("One", bound=Described)
 
 
-def size_class(seats: int) -> str:
-    """Name the class of a customer's size; nobody knows what 0 seats mean."""
-    return next((name for least, name in reversed(SIZES) if seats >= least), UNKNOWN)
+Stratum = tuple[Number, str, str, int, bool]
 
 
-def stratum(one: Described) -> tuple[str, str, str, str, str]:
-    """Return its from-version, region, edition, size and licence, each in words."""
+def stratum(one: Described) -> Stratum:
+    """Return from-version, region, edition, class of size and whether it is a trial."""
     return (
-        str(one.number),
-        one.region or region(one.instance) or UNKNOWN,
-        one.edition or UNKNOWN,
-        size_class(one.size),
-        "trial" if one.trial else "paid",
+        one.number,
+        one.region or region(one.instance),
+        one.edition,
+        bisect.bisect(_LEAST, one.size),
+        one.trial,
+    )
+
+
+def in_words(found: Stratum) -> tuple[str, str, str, str, str]:
+    """Say each part of a stratum, such as “4.2.0” and “21 to 200 seats”."""
+    number, where, edition, size, trial = found
+    return (
+        str(number),
+        where or UNKNOWN,
+        edition or UNKNOWN,
+        SIZES[size - 1][1] if size else UNKNOWN,
+        "trial" if trial else "paid",
     )
 
 
@@ -82,17 +92,6 @@ def _by_chance(seed: str) -> Callable[[Described], bytes]:
     return key
 
 
-def _like(one: Described) -> tuple[Number, str, str, int, bool]:
-    """Return the stratum as quickly as it can be compared."""
-    return (
-        one.number,
-        one.region or region(one.instance),
-        one.edition,
-        bisect.bisect(_LEAST, one.size),
-        one.trial,
-    )
-
-
 def shuffled(part: Iterable[One], seed: str) -> list[One]:
     """Order by chance alone."""
     return sorted(part, key=_by_chance(seed))
@@ -105,7 +104,7 @@ def spread(part: Sequence[One], seed: str) -> list[One]:
     section), beginning where the seed says. Rare strata are met too, in proportion of all the
     rare ones together. Takes n log n; the same for the same orgs in any order.
     """
-    laid = sorted(shuffled(part, seed), key=_like)
+    laid = sorted(shuffled(part, seed), key=stratum)
     begin = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
     turns = [(begin + place * _GOLDEN) % _TURN for place in range(len(laid))]
     return [laid[place] for place in sorted(range(len(laid)), key=turns.__getitem__)]

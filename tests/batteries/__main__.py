@@ -56,6 +56,7 @@ BATTERIES = (
     Battery("storms", "tests.batteries.storms", "--quantity 1000 --write", "--quantity 10"),
     Battery("model", "tests.batteries.dispatch", "--write", "--quick"),
     Battery("policy", "tests.batteries.policy", "--write", "--rollouts 200"),
+    Battery("planning", "tests.batteries.planning", "", "--quick"),
     Battery("mutations", "tests.batteries.mutations", "--write", "--quick"),
     Battery("restores", "tests.batteries.restores", "--quantity 20 --write", "--quantity 2"),
     Battery("faults", "tests.batteries.faults", "--write", None),

@@ -86,6 +86,15 @@ SCENARIOS = (
         most_calls=0,
         peers="none has one",
     ),
+    Scenario(
+        "planning",
+        "planning 100,000 orgs: reading them, who is left out, the cut into waves",
+        ("--orgs", "500", "--role", "packaging"),
+        most_seconds=5.0,
+        most_calls=0,
+        most_mb=500,
+        peers="none has one",
+    ),
 )
 
 
@@ -105,6 +114,7 @@ class Result:
         limits = (
             ("seconds", self.scenario.most_seconds),
             ("calls", self.scenario.most_calls),
+            ("peak_mb", self.scenario.most_mb),
             ("live_calls", self.runs[0].get("most_live_calls")),
         )
         return [
@@ -120,6 +130,7 @@ class Result:
             for limit, unit in (
                 (self.scenario.most_seconds, "s"),
                 (self.scenario.most_calls, "calls"),
+                (self.scenario.most_mb, "MB"),
             )
             if limit is not None
         ]

@@ -31,6 +31,7 @@ class Scenario:
     simulator: tuple[str, ...]
     most_seconds: float | None = None
     most_calls: int | None = None
+    most_mb: int | None = None
     factor: str = FACTOR
     peers: str = ""
     environment: dict[str, str] = field(default_factory=dict)

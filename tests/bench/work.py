@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402  (Django first)
 from django.db import connection  # noqa: E402
 
+from rollouts.domain import ids  # noqa: E402
 from rollouts.domain.connecting import OrgRole  # noqa: E402
 from rollouts.domain.lifecycle import AttemptState  # noqa: E402
 from rollouts.domain.permissions import Role  # noqa: E402
@@ -34,6 +36,7 @@ from rollouts.models import (  # noqa: E402
     Connection,
     Installation,
     Licence,
+    Org,
     Person,
     PushError,
     RoleGrant,
@@ -318,6 +321,45 @@ def look_ahead(measured: Measured) -> None:
     measured.more |= {"planned": planned, "findings": len(looked.findings), "zones": len(names)}
 
 
+def grown(like: Installation, orgs: int) -> None:
+    """Let so many more orgs have the package, of all kinds, a few thousand at a time."""
+    older = list(
+        like.package.versions.filter(major=4, minor__lt=4, released=True).values_list(
+            "pk", flat=True
+        )
+    )
+    for start in range(0, orgs, 5_000):
+        fresh = []
+        for number in range(start, min(start + 5_000, orgs)):
+            org = copy(like.org)
+            org.pk, org.key = None, ids.long_id(f"00D9z{number:010}")
+            org.name, org.is_production = f"Org {number}", number % 3 > 0
+            org.instance, org.is_own = ("USA1", "DEU2S", "JPN3", "AUS4")[number % 4], False
+            fresh.append(org)
+        Org.objects.bulk_create(fresh)
+        rows = []
+        for number, org in enumerate(fresh):
+            row = copy(like)
+            row.pk, row.org, row.version_id = None, org, older[number % len(older)]
+            rows.append(row)
+        Installation.objects.bulk_create(rows)
+
+
+def planning(measured: Measured) -> None:
+    link = linked()
+    synced(link)
+    pia = _person("pia", Role.PLANNER)
+    package = link.packages.get(namespace="hbr")
+    like = Installation.objects.present().filter(package=package, blocked=False, org__is_own=False)
+    grown(like.exclude(org__status="Inactive").select_related("org", "package")[0], 100_000)
+    version = package.versions.get(major=4, minor=4, released=True)
+    draft = drafts.begin(version, by=pia, now=clock.now())
+    with measured.here():
+        proposal = drafts.propose(draft, clock.now())
+    assert proposal.eligible >= 100_000, proposal.eligible
+    measured.more |= {"planned": proposal.eligible, "waves": len(proposal.waves)}
+
+
 WORK = {
     "sync": first_sync,
     "nightly": nightly_sync,
@@ -326,6 +368,7 @@ WORK = {
     "dispatch": dispatch,
     "tracking": tracking,
     "preflight": look_ahead,
+    "planning": planning,
 }
 
 

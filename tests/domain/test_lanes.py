@@ -14,6 +14,7 @@ from rollouts.domain.lanes import BadEdit, Lane, Lanes
 from rollouts.domain.planner import Candidate, PlannedWave, plan_waves
 from rollouts.domain.policy import Policy, WaveKind
 from rollouts.domain.versions import Number
+from tests.batteries.planning.cut import some_change
 from tests.support.plans import TO, broken_laws, fleet
 
 OLD = Number(4, 2, 0)
@@ -161,20 +162,6 @@ def test_a_locked_wave_neither_gives_nor_takes_nor_moves(shaped: Lanes) -> None:
     for change in changes:
         with pytest.raises(BadEdit, match=r"Production B is frozen\. Open it first\."):
             change()
-
-
-def some_change(now: Lanes, rng: random.Random) -> Lanes:
-    at, to = rng.randrange(len(now)), rng.randrange(len(now))
-    what = rng.randrange(5)
-    if what == 0:
-        return lanes.shift(now, at, rng.choice([-1, 1]))
-    if what == 1:
-        return lanes.merge(now, at)
-    if what == 2:
-        return lanes.split(now, at, rng.randrange(1, 50))
-    if what == 3:
-        return lanes.move(now, rng.sample(now[at].orgs, 1), to)
-    return lanes.add(now, now[at].orgs[:2], to, "")
 
 
 @settings(max_examples=60, deadline=None)

@@ -37,6 +37,7 @@ from rollouts.domain.walls import offset_changes, wall
 from rollouts.domain.windows import DAY, WEEK, Opening, Window, parse
 
 FIRST_YEAR = 2026
+QUICK = ["--zones", "25", "--years", "1"]
 MINUTE = timedelta(minutes=1)
 _A_DAY = timedelta(days=1)
 _MONTHS_OF = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}

@@ -88,6 +88,7 @@ class AudienceChoice(Audience):
         return ids | frozenset(self.base.org_ids) if self.base is not None else ids
 
 
+@org_facts.without_collecting()
 def candidates(
     version: PackageVersion,
     choice: AudienceChoice,
@@ -102,7 +103,9 @@ def candidates(
     """
     known = org_facts.of_package(version.package, also_gone=choice.named())
     chosen = chooser(choice, version.package)
-    barred = exclusions.barred((row.pk for row in known), now)
+    barred = exclusions.barred(
+        (row.pk for row in known), now, {row.pk: row.account for row in known}
+    )
     elsewhere = _elsewhere(instead_of)
     today = now.date()
     return [
@@ -147,6 +150,8 @@ def _elsewhere(instead_of: Rollout | None) -> dict[int, str]:
 def chooser(choice: AudienceChoice, package: Package) -> Callable[[Facts], bool]:
     """Return the test for who is chosen. Raises Refusal for conditions that can't be judged."""
     tests = [*_tests(choice, package), *(_tests(choice.base, package) if choice.base else ())]
+    if not tests:
+        return lambda _: True
     return lambda facts: all(test(facts) for test in tests)
 
 

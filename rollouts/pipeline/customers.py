@@ -74,23 +74,27 @@ def owners_of(orgs: Mapping[int, tuple[str, str]]) -> dict[int, Owned]:
     words = _words(set(orgs) | {known[key] for key in parents if key in known})
     licences = _licences({key for key, _ in orgs.values()} | parents)
 
-    def own(pk: int | None, key: str) -> Owned | None:
-        said = words.get(pk) if pk is not None else None
-        if said is not None:
-            return Owned(said, By.PERSON)
-        account = licences.get(key)
-        return Owned(account, By.LICENCE) if account is not None else None
+    # One value for all orgs of a customer that are known the same way.
+    shared: dict[tuple[int, By], Owned] = {}
+
+    def owned(account: int, by: By) -> Owned:
+        one = shared.get((account, by))
+        if one is None:
+            one = shared[account, by] = Owned(account, by)
+        return one
 
     found: dict[int, Owned] = {}
     for pk, (key, parent) in orgs.items():
         said = words.get(pk)
         if said is not None:
-            found[pk] = Owned(said, By.PERSON)
+            found[pk] = owned(said, By.PERSON)
             continue
-        over = own(known.get(parent), parent) if parent else None
-        mine = Owned(over.account, By.PARENT) if over else own(pk, key)
-        if mine is not None:
-            found[pk] = mine
+        over = words.get(known.get(parent, 0)) or licences.get(parent) if parent else None
+        mine = licences.get(key)
+        if over is not None:
+            found[pk] = owned(over, By.PARENT)
+        elif mine is not None:
+            found[pk] = owned(mine, By.LICENCE)
     return found
 
 

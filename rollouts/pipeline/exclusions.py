@@ -6,7 +6,7 @@ asks, an approver other than the asker confirms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,11 +31,14 @@ class Barred:
     customer: str = ""
 
 
-def barred(orgs: Iterable[int], now: datetime) -> dict[int, Barred]:
+def barred(
+    orgs: Iterable[int], now: datetime, accounts: Mapping[int, int | None] | None = None
+) -> dict[int, Barred]:
     """Return which of these orgs must not be pushed now, by row: its own, else its customer's.
 
     Everything that decides about a push asks here, so that an org which became a customer's a
-    moment ago is covered like all others.
+    moment ago is covered like all others. ``accounts`` gives the orgs' customers, if they have been
+    read in this moment already.
     """
     wanted = set(orgs)
     columns = ("pk", "org_id", "account_id", "reason", "until", "account__name")
@@ -51,11 +54,12 @@ def barred(orgs: Iterable[int], now: datetime) -> dict[int, Barred]:
         if account is not None
     }
     if of_customers:
-        owned = customers.owners(wanted)
+        if accounts is None:
+            accounts = {org: one.account for org, one in customers.owners(wanted).items()}
         found = {
-            org: of_customers[one.account]
-            for org, one in owned.items()
-            if one.account in of_customers
+            org: of_customers[account]
+            for org, account in accounts.items()
+            if account is not None and account in of_customers
         }
     # What was said of the org itself speaks first.
     return found | {

@@ -67,6 +67,8 @@ def test_two_people_end_it_early(org: Org, sign_in: Browser) -> None:
     pk = Exclusion.objects.get().pk
     sign_in("ari").post(f"/exclusions/{pk}/end/", {"reason": "they called"})
 
+    assert "1 exclusion asked to end early" in sign_in("ann").get("/").content.decode()
+    assert "asked to end early" not in sign_in("ari").get("/").content.decode()
     own = sign_in("ari").post(f"/exclusions/{pk}/confirm-end/")
     page = sign_in("ann").get("/exclusions/?show=asked").content.decode()
     sign_in("ann").post(f"/exclusions/{pk}/confirm-end/")
@@ -91,6 +93,7 @@ def test_a_new_sandbox_waits_for_a_planners_decision(
     )  # fmt: skip
 
     page = sign_in("pia").get("/exclusions/?show=undecided").content.decode()
+    assert "1 new sandbox of an excluded org" in sign_in("pia").get("/").content.decode()
     refused = sign_in("ari").post(f"/exclusions/{taken.pk}/decide/", {"stays": "no"})
     sign_in("pia").post(f"/exclusions/{taken.pk}/decide/", {"stays": "no"})
 

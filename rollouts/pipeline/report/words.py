@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from rollouts.domain.judging import may_pass
 from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, WaveState
-from rollouts.domain.permissions import Permission, may
-from rollouts.models import Person, Rollout, Wave
+from rollouts.domain.permissions import Permission, Role, may
+from rollouts.models import Exclusion, Person, Rollout, Wave
 from rollouts.pipeline import approve, conduct, holds
 from rollouts.pipeline.halting import NOT_GIVEN
 from rollouts.pipeline.report.counts import Counts, wave_counts
@@ -178,7 +178,29 @@ def needs(person: Person, now: datetime) -> list[Need]:
         need = _wave_need(wave, title, person, now)
         if need:
             found.append(need)
+    found += _exclusion_needs(person, roles, now)
     return [need for _, need in sorted(found, key=lambda row: row[0])]
+
+
+def _exclusion_needs(
+    person: Person, roles: frozenset[Role], now: datetime
+) -> list[tuple[int, Need]]:
+    """List what waits of exclusions: ends that somebody asked for, sandboxes that are new."""
+    page = reverse("exclusions")
+    found: list[tuple[int, Need]] = []
+    standing = Exclusion.objects.in_force(now)
+    if may(roles, Permission.CONFIRM_END_EXCLUSION):
+        asked = standing.exclude(end_asked_by=None).exclude(end_asked_by=person).count()
+        if asked:
+            say = f"{plural(asked, 'exclusion')} asked to end early: confirm, or keep it"
+            found.append((2, Need(say, "Look", "need", f"{page}?show=asked")))
+    if may(roles, Permission.PLAN):
+        fresh = standing.filter(decided_at=None).exclude(taken_from=None).count()
+        if fresh:
+            which = plural(fresh, "new sandbox", "new sandboxes")
+            say = f"{which} of an excluded org: may it be pushed?"
+            found.append((3, Need(say, "Decide", "queue", f"{page}?show=undecided")))
+    return found
 
 
 def _wave_need(wave: Wave, title: str, person: Person, now: datetime) -> tuple[int, Need] | None:

@@ -46,6 +46,7 @@ class OrgTime:
     window_from: str
 
 
+@lru_cache(maxsize=65_536)
 def zones_for(
     *, person: str = "", crm: str = "", country: str = "", state: str = "", instance: str = ""
 ) -> tuple[tuple[str, ...], ZoneSource]:

@@ -43,23 +43,28 @@ def closed_for(
         scope: {key for freeze in freezes if freeze.scope is scope for key in freeze.among}
         for scope in (Scope.ORG, Scope.CUSTOMER)
     }
-    shared: dict[Subject, tuple[ClosedSpan, ...]] = {}
+    # Whom no freeze names is like all others of the same time and place: that is computed once.
+    shared: dict[tuple[int, str, str, str, int], tuple[ClosedSpan, ...]] = {}
     found = {}
     for pk, place in whereabouts(orgs, now).items():
-        subject = Subject(
-            # Whom no freeze names is like all others: what was computed is shared.
-            org=place.key if place.key in named[Scope.ORG] else "",
-            customer=place.customer if place.customer in named[Scope.CUSTOMER] else "",
-            region=region(place.instance),
-            package=package.sf_id if package else "",
-            instance=place.instance,
-            zones=place.time.zones,
-            fiscal_start=fiscal.get(place.customer, 1),
-        )
-        if subject not in shared:
+        org = place.key if place.key in named[Scope.ORG] else ""
+        customer = place.customer if place.customer in named[Scope.CUSTOMER] else ""
+        start = fiscal.get(place.customer, 1)
+        alike = (id(place.time), place.instance, org, customer, start)
+        closing = shared.get(alike)
+        if closing is None:
+            subject = Subject(
+                org=org,
+                customer=customer,
+                region=region(place.instance),
+                package=package.sf_id if package else "",
+                instance=place.instance,
+                zones=place.time.zones,
+                fiscal_start=start,
+            )
             known = (*closed_spans(freezes, subject, within), *at_work.get(subject.instance, ()))
-            shared[subject] = tuple(sorted((*closed, *_less(known, aside))))
-        found[pk] = shared[subject]
+            closing = shared[alike] = tuple(sorted((*closed, *_less(known, aside))))
+        found[pk] = closing
     return found
 
 

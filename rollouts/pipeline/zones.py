@@ -44,16 +44,17 @@ def whereabouts(orgs: Iterable[int], now: datetime) -> dict[int, Whereabouts]:
     accounts = _accounts({one.account for one in owned.values()})
     windows = _Windows()
     zones = _Zones()
-    shared: dict[OrgTime, OrgTime] = {}
+    # One object for all orgs that share it: to hash a window costs more than to find it again.
+    shared: dict[tuple[tuple[str, ...], ZoneSource, str, int], OrgTime] = {}
     found = {}
     for pk, key, _, instance in rows:
         owner = owned.get(pk)
         account = accounts.get(owner.account) if owner else None
         names, source = zones.of(pk, account, instance)
         window, whose = windows.of(pk, account, instance)
-        time = OrgTime(names, source, window, whose)
-        customer = account.sf_id if account else ""
-        found[pk] = Whereabouts(key, instance, customer, shared.setdefault(time, time))
+        alike = (names, source, whose, id(window))
+        time = shared.get(alike) or shared.setdefault(alike, OrgTime(names, source, window, whose))
+        found[pk] = Whereabouts(key, instance, account.sf_id if account else "", time)
     return found
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollouts.domain.freezes import ClosedSpan, together
+from rollouts.domain.schedule import in_utc
 from rollouts.domain.spans import Span, Spans, overlap, without
 from rollouts.domain.starts import SECOND
 from rollouts.domain.walls import UnknownZone
@@ -54,7 +55,8 @@ class Hours:
 
 def refusal(hours: Hours, start: datetime, not_after: datetime) -> str:
     """Say why Salesforce may not start an org at any moment from one to the other, or ""."""
-    within = Span(start, max(start, not_after) + SECOND)
+    start = in_utc(start)
+    within = Span(start, max(start, in_utc(not_after)) + SECOND)
     try:
         opened = hours.window(within)
     except (UnknownZone, BadWindow) as unreadable:

@@ -77,7 +77,8 @@ def test_the_wave_page_says_when_the_next_start_is_and_why_not_before(
     world: World, frozen: Wave, sign_in: Browser
 ) -> None:
     Wave.objects.filter(pk=frozen.pk).update(
-        next_start_at=datetime(2026, 11, 24, 2, 10, tzinfo=UTC), next_start_orgs=47,
+        state="approved", next_start_at=datetime(2026, 11, 24, 2, 10, tzinfo=UTC),
+        next_start_orgs=47,
         hours_because="47 orgs: outside the window", hours_read_at=world.now,
     )  # fmt: skip
 
@@ -86,13 +87,17 @@ def test_the_wave_page_says_when_the_next_start_is_and_why_not_before(
     assert '<time datetime="2026-11-24T02:10:00.000Z">' in page
     assert "47 orgs." in page
     assert "Until then: 47 orgs: outside the window" in page
+    Wave.objects.filter(pk=frozen.pk).update(state="frozen")
+    assert "Until then" not in sign_in("vic").get(WAVE).content.decode()
 
 
 def test_a_wave_without_a_start_says_what_can_be_done(
     world: World, frozen: Wave, sign_in: Browser
 ) -> None:
     Wave.objects.filter(pk=frozen.pk).update(
-        hours_because="6 orgs: frozen by “Quarter end”", hours_read_at=world.now
+        state="approved",
+        hours_because="6 orgs: frozen by “Quarter end”",
+        hours_read_at=world.now,
     )
 
     page = sign_in("vic").get(WAVE).content.decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -58,14 +59,23 @@ def browser_type_launch_args() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo without its first rollout, in a folder and on ports of its own."""
-    running = Demo(tmp_path_factory.mktemp("browser"), speed=SPEED, orgs=ORGS)
+    with running(tmp_path_factory.mktemp("browser"), speed=SPEED, orgs=ORGS) as demo:
+        yield demo
+
+
+@contextmanager
+def running(home: Path, *, speed: float, orgs: int) -> Iterator[Demo]:
+    """Run a demo for the length of a story or of all."""
+    demo = Demo(home, speed=speed, orgs=orgs)
     with pytest.MonkeyPatch.context() as outside:
         # What the tests' own settings need, a broker that refuses for one, is nothing for a demo.
         for name in [name for name in os.environ if name.startswith("PUSHBOARD_")]:
             outside.delenv(name)
-        running.start()
-    yield running
-    running.stop()
+        demo.start()
+    try:
+        yield demo
+    finally:
+        demo.stop()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from rollouts.domain.audience import Ring
 from rollouts.domain.permissions import Permission
 from rollouts.models import Account, Mark, MarkKind, Org, Person
@@ -101,6 +103,13 @@ def standing_of(org: Org, account: Account | None) -> list[Mark]:
     found = list(rows.filter(org=org))
     return sorted([*found, *(rows.filter(account=account) if account else ())],
                   key=lambda mark: -mark.pk)  # fmt: skip
+
+
+def taken_off_of(org: Org, account: Account | None) -> list[Mark]:
+    """List the latest marks that once spoke of an org and were taken off."""
+    about = Q(org=org) if account is None else Q(org=org) | Q(account=account)
+    rows = Mark.objects.filter(about).exclude(ended_at=None)
+    return list(rows.select_related("by", "ended_by", "account").order_by("-ended_at", "-pk")[:20])
 
 
 def clean_tag(text: str) -> str:

@@ -136,5 +136,6 @@ def _said(found: Org) -> dict[str, object]:
         "account_by": customers.BY_WORDS[owned.by] if owned else "",
         "said": marks.of_org(found),
         "standing": marks.standing_of(found, account),
+        "taken_off": marks.taken_off_of(found, account),
         "mark_form": MarkForm(auto_id="mark_%s"),
     }

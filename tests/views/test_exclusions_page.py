@@ -151,7 +151,9 @@ class TestMarksOnTheOrgsPage:
 
         assert self.send(sign_in, org, kind="tag", tag="bank", whose="org", off="1") == 303
 
-        assert "<b>bank</b>" not in sign_in("vic").get(f"/orgs/{org.key}/").content.decode()
+        page = sign_in("vic").get(f"/orgs/{org.key}/").content.decode()
+        assert "<b>bank</b>" not in page
+        assert "taken off by <bdi>Pia Planner</bdi>" in page
 
     def test_what_cannot_be_a_mark_is_refused_in_words(self, org: Org, sign_in: Browser) -> None:
         assert self.send(sign_in, org, kind="tag", tag="<b>", whose="org") == 422

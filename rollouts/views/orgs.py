@@ -93,8 +93,11 @@ def refresh_org(request: Request, key: str) -> HttpResponse:
 
 
 def known_org(key: str) -> Org:
-    """Fetch an org by its 18-character id, or answer 404."""
-    found = Org.objects.filter(key=key).first()
+    """Fetch an org by its id in any of its spellings, or answer 404."""
+    try:
+        found = Org.objects.filter(key=ids.org_id(key)).first()
+    except ids.BadId as bad:
+        raise Http404(str(bad)) from bad
     if found is None:
         raise Http404(f"No org {key} is known here.")
     return found

@@ -62,6 +62,11 @@ def test_without_a_reason_or_with_a_day_gone_by_nothing_happens(org: Org, sign_i
     assert not Exclusion.objects.exists()
 
 
+def test_a_short_id_is_as_good(org: Org, sign_in: Browser) -> None:
+    assert sign_in("pia").get(f"/orgs/{org.key[:15]}/exclude/").status_code == 200
+    assert sign_in("pia").get("/orgs/not-an-id/exclude/").status_code == 404
+
+
 def test_two_people_end_it_early(org: Org, sign_in: Browser) -> None:
     exclude(sign_in, org)
     pk = Exclusion.objects.get().pk

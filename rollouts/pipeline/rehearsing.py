@@ -25,7 +25,7 @@ from rollouts.pipeline.zones import DEFAULT, whereabouts
 _ENDS = [state.value for state in ROLLOUT_ENDS]
 _GOING = (TargetState.PLANNED.value, TargetState.IN_FLIGHT.value)
 # Real seconds after which a rehearsal that never came back may be asked for again.
-LOST_AFTER = 1200.0
+LOST_AFTER = 2400.0
 
 
 @writing()

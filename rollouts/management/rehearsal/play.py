@@ -5,10 +5,17 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 
-from rollouts.domain.lifecycle import ROLLOUT_ENDS, WAVE_ENDS, BatchState, RolloutState, WaveState
+from rollouts.domain.lifecycle import (
+    ROLLOUT_ENDS,
+    WAVE_ENDS,
+    BatchState,
+    RolloutState,
+    TargetState,
+    WaveState,
+)
 from rollouts.management.rehearsal.stage import Stage
 from rollouts.models import Attempt, Batch, Rollout, Wave
-from rollouts.pipeline import approve, control, tick, timing
+from rollouts.pipeline import approve, control, openings, tick, timing
 from rollouts.pipeline.transitions import Refusal
 
 _ENDS = {state.value for state in ROLLOUT_ENDS}
@@ -130,8 +137,26 @@ class Play:
             ).first()
             if baking and baking.baked_until:
                 return baking.baked_until
-            return now + QUIET
+            return max(now + QUIET, self._opens(now))
         return min(self._due(batch, now) for batch in open_ones)
+
+    def _opens(self, now: datetime) -> datetime:
+        """Return shortly before the wave at work may start its next batch; now if nobody knows."""
+        wave = (
+            self.stage.rollout.waves.filter(state=WaveState.DISPATCHING.value)
+            .select_related("rollout", "frozen_list__to_version__package__connection")
+            .first()
+        )
+        if wave is None or wave.frozen_list is None or wave.frozen_list.voided_at is not None:
+            return now
+        waiting = wave.targets.filter(state=TargetState.PLANNED.value).order_by("place")
+        rows = list(waiting.values_list("pk", "org_id"))
+        policy = wave.rollout.policy
+        if not rows:
+            return now
+        batch = openings.next_opening(wave.frozen_list, rows, policy.batch_strict, now).batch
+        lead = timing.fuse(policy) + timing.arm_slack() + timing.prepare_slack() + QUIET
+        return batch.start - lead if batch else now
 
     def _due(self, batch: Batch, now: datetime) -> datetime:
         if batch.start_at is None:

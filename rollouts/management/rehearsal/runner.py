@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[3]
 # Real seconds: what the play gets for itself, and after which its process is ended.
-PLAYS, ENDS = 480.0, 600.0
+PLAYS, ENDS = 1500.0, 1700.0
 # A name for the simulated org; nothing listens there, and nothing is sent.
 STAGE = "127.0.0.1:9"
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONPATH")

@@ -100,14 +100,16 @@ GROUPS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
         "Guardrails",
         (
             _rule("rate_percent", "Halt above a failure rate of", Unit.PERCENT, 1, 20, _UP),
-            _rule("rate_sample", "judged from", Unit.COUNT, 10, 100, _UP),
+            _rule("rate_sample", "That rate is judged from", Unit.COUNT, 10, 100, _UP),
             _rule("failure_cap", "Halt at failed orgs in a wave", Unit.COUNT, 1, 100, _UP),
             _rule("signature_limit", "Halt at the same failure in", Unit.COUNT, 2, 10, _UP),
-            _rule("signature_limit_canary", "In the canary in", Unit.COUNT, 1, 3, _UP),
+            _rule("signature_limit_canary", "In the canary already in", Unit.COUNT, 1, 3, _UP),
             _rule("stuck_after", "A push without progress is stuck after", Unit.HOURS, 1, 24, _UP),
-            _rule("stuck_counts_after", "and counts as failed after", Unit.HOURS, 1, 48, _UP),
+            _rule("stuck_counts_after", "A stuck push counts as failed after",
+                  Unit.HOURS, 1, 48, _UP),
             _rule("pass_percent", "A wave passes at", Unit.PERCENT, 90, 100, _DOWN),
-            _rule("evidence_settled_percent", "with settled", Unit.PERCENT, 50, 100, _DOWN),
+            _rule("evidence_settled_percent", "A wave passes only with settled",
+                  Unit.PERCENT, 50, 100, _DOWN),
             _rule("drop_percent", "Hold when drop out more than", Unit.PERCENT, 0, 10, _UP),
             _rule("retries", "Retries of transient failures", Unit.TIMES, 0, 3, _UP),
             _rule("retry_delay", "A retry waits", Unit.HOURS, 0.25, 48, _DOWN),
@@ -250,4 +252,5 @@ def words(rule: Rule, policy: Policy) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return f"{', '.join(f'{one:g}' for one in value)} {rule.unit.value}"
-    return f"{value:g} {rule.unit.value}"
+    unit = "hour" if rule.unit is Unit.HOURS and value == 1 else rule.unit.value
+    return f"{value:g} {unit}"

@@ -17,9 +17,17 @@ _RANK = {Profile.PATCH: 0, Profile.MINOR: 1, Profile.MAJOR: 2}
 
 
 def in_force(profile: Profile) -> tuple[int, Policy]:
-    """Return the number and the rules of the version that counts; 0 is as delivered."""
+    """Return the number and the rules of the version that counts; 0 is as delivered.
+
+    Raises Refusal for rules that can't be read: nothing is planned by a guess at them.
+    """
     row = PolicyVersion.objects.effective().filter(profile=profile.value).first()
-    return (row.number, row.policy) if row else (0, default(profile))
+    if row is None:
+        return 0, default(profile)
+    try:
+        return row.number, row.policy
+    except ValueError as unreadable:
+        raise Refusal(f"The policy “{profile.value}” can't be read: {unreadable}.") from unreadable
 
 
 def chosen(kind: Jump, wanted: str) -> Profile:

@@ -58,8 +58,10 @@ def read(rollout: Rollout) -> Shape:
 def _locked(wave: Wave) -> str:
     if wave.state == WaveState.PLANNED.value and wave.started_at is None:
         return ""
-    if wave.state in (WaveState.FROZEN.value, WaveState.APPROVED.value) and not wave.started_at:
-        return f"is {wave.state}. Open it for changes first; that voids its list and approvals."
+    if wave.state == WaveState.FROZEN.value and wave.started_at is None:
+        return "is frozen. Open it for changes first; that voids its list and approvals."
+    if wave.state == WaveState.APPROVED.value and wave.started_at is None:
+        return "is approved. Withdraw that, then open it for changes; that voids its list."
     return f"has begun: it is {wave.state}. Only planned waves can be changed."
 
 

@@ -199,3 +199,18 @@ def test_a_rollout_of_the_first_release_stays_readable(world: World, sign_in: Br
     Rollout.objects.update(policy_number=None, policy_json=Policy().as_json())
 
     assert sign_in("vic").get(f"/rollouts/{made.slug}/").status_code == 200
+
+
+def test_a_policy_that_can_not_be_read_plans_nothing(sign_in: Browser, draft: Draft) -> None:
+    pia = sign_in("pia")
+    change(pia, "/settings/policies/minor/", failure_cap="5")
+    change(pia, "/settings/policies/major/", failure_cap="5")
+    for row in PolicyVersion.objects.all():
+        row.policy_json = {"canary": 3}
+        row.save()
+
+    page = pia.get(f"/rollouts/drafts/{draft.pk}/waves/").content.decode()
+
+    assert "can&#x27;t be read" in page
+    assert pia.post(f"/rollouts/drafts/{draft.pk}/review/", {"rev": 1}).status_code == 422
+    assert not Rollout.objects.exists()

@@ -117,12 +117,15 @@ def test_a_frozen_wave_is_opened_first_and_that_voids_its_approval(
     wave = world.approved(rollout, last)
     shown = send(pia, rollout, act="split", wave=last, first=3)
     assert shown.status_code == 422
-    assert "Open it for changes first; that voids its list and approvals." in (
+    assert "Withdraw that, then open it for changes; that voids its list." in (
         shown.content.decode()
     )
 
-    # An approved wave is withdrawn, then opened; see the tests of approving.
     approve.withdraw(wave, by=world.people["pia"], reason="to change it", now=world.now)
+    shown = send(pia, rollout, act="split", wave=last, first=3)
+    assert "Open it for changes first; that voids its list and approvals." in (
+        shown.content.decode()
+    )
     approve.edit(wave, by=world.people["pia"], reason="to change it", now=world.now)
     assert send(pia, rollout, act="split", wave=last, first=3).status_code == 303
     assert FrozenList.objects.get().voided_at is not None

@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run it and say what was looked at."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--ladders", type=int, default=7, help="every n-th count of orgs")
-    parser.add_argument("--fleets", type=int, default=600)
+    parser.add_argument("--fleets", type=int, default=300)
     parser.add_argument("--largest", type=int, default=MOST)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)

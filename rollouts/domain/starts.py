@@ -15,7 +15,7 @@ from heapq import merge
 from itertools import islice
 from typing import Generic, TypeVar
 
-from rollouts.domain.spans import Span, Spans, first_fit
+from rollouts.domain.spans import Span, Spans, overlap
 
 # What must be left of an opening after a start: a request a little late would be recalled.
 ROOM = timedelta(minutes=30)
@@ -181,12 +181,23 @@ def _fits(
     for group in groups:
         if group.left == len(group.places):
             continue
-        fit = first_fit(group.spans, at, pace.room + SECOND)
-        if fit is not None and fit.end > horizon:
-            fit = Span(fit.start, horizon) if horizon - fit.start > pace.room else None
+        fit = _fit(group.spans, pace, at, horizon)
         if fit is not None:
             found.append((group, fit))
     return found
+
+
+def _fit(spans: Spans, pace: Pace, at: datetime, horizon: datetime) -> Span | None:
+    """Return the first stretch with enough room before it closes.
+
+    What the horizon cuts off is no closing: there the plan ends, and a little time is enough.
+    """
+    for span in spans:
+        start, end = max(span.start, at), min(span.end, horizon)
+        need = 2 * SECOND if span.end >= horizon else pace.room + SECOND
+        if end - start >= need:
+            return Span(start, end)
+    return None
 
 
 def _day_has_room(starts: list[PlannedStart[Key]], size: int, a_day: int, at: datetime) -> datetime:
@@ -198,10 +209,9 @@ def _day_has_room(starts: list[PlannedStart[Key]], size: int, a_day: int, at: da
 
 
 def _why_not(spans: Spans, pace: Pace, within: Span) -> str:
-    if first_fit(spans, within.start, SECOND) is None:
+    if not overlap(spans, (within,)):
         return "none of its hours is open in this time"
-    fit = first_fit(spans, within.start, pace.room + SECOND)
-    if fit is None or within.end - fit.start <= pace.room:
+    if _fit(spans, pace, within.start, within.end) is None:
         minutes = int(pace.room.total_seconds() // 60)
         return f"no opening of its hours in this time leaves {minutes} minutes for a start"
     return "the batches before it take all of its open hours in this time"

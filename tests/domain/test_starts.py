@@ -81,7 +81,9 @@ def test_nothing_may_start_outside_an_opening_of_any_org_of_the_batch(
 
     for batch in starts:
         assert NOW <= batch.start <= batch.not_after < NOW + FORTNIGHT
-        assert min(ROOM, pace.latest) <= batch.not_after - batch.start <= pace.latest
+        assert batch.not_after - batch.start <= pace.latest
+        until_the_end = batch.closes >= NOW + FORTNIGHT
+        assert until_the_end or batch.not_after - batch.start >= min(ROOM, pace.latest)
         for org in batch.orgs:
             opening = span_at(spans[org], batch.start)
             assert opening is not None
@@ -145,6 +147,19 @@ def test_the_end_of_an_opening_is_too_late_to_start() -> None:
     starts, _ = grouped(fleet(1, nights), since=late)
 
     assert starts[0].start.day == 25
+
+
+def test_the_end_of_the_plan_is_no_closing_and_little_time_before_it_is_enough() -> None:
+    late = NOW + FORTNIGHT - 2 * MINUTE
+
+    found = next_start(
+        fleet(1, hours("any hour", "UTC")), 1, USUAL,
+        not_before=late, horizon=NOW + FORTNIGHT, seed="s",
+    )  # fmt: skip
+
+    assert found is not None
+    assert (found.start, found.closes) == (late, NOW + FORTNIGHT)
+    assert found.not_after < NOW + FORTNIGHT
 
 
 def test_a_freeze_that_begins_at_night_ends_the_batch_before_it() -> None:

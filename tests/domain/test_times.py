@@ -8,7 +8,7 @@ import pytest
 
 from rollouts.domain.freezes import FiscalEnd, Once, Period, Yearly
 from rollouts.domain.spans import Spans
-from tests.batteries.planning import times
+from tests.batteries.planning import starts, times
 
 
 def test_no_open_moment_lies_outside_its_window_or_inside_a_freeze() -> None:
@@ -18,6 +18,15 @@ def test_no_open_moment_lies_outside_its_window_or_inside_a_freeze() -> None:
     assert tally.zones == 24
     assert tally.spans > 500
     assert tally.moments > 2_000
+
+
+def test_no_batch_may_start_when_one_of_its_orgs_is_closed() -> None:
+    tally = starts.run(zones=24, years=1, fortnights=2, seed=20261123)
+
+    assert tally.wrong == []
+    assert tally.placed > 20
+    assert tally.unplaced > 0
+    assert tally.moments > 200
 
 
 def test_the_second_reading_would_notice_a_freeze_that_is_left_out(

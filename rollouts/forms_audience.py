@@ -21,6 +21,8 @@ from rollouts.pipeline.saved_audiences import Saved, rule_of
 from rollouts.pipeline.transitions import Refusal
 
 IDS_SHOWN = 5
+# More ids than these are not put into a form again: the browser would send them with each change.
+IDS_TYPED = 5_000
 _TYPE_WORDS = {"production": "Production", "sandbox": "Sandboxes", "own": "Our own orgs"}
 STATUSES = ("Active", "Trial", "Free", "Demo", "Inactive")
 LICENCES = ("Active", "Suspended", "Trial", "Uninstalled")
@@ -210,8 +212,17 @@ class ChoiceForm(ConditionsForm):
         ),
     )
 
-    def __init__(self, *args: Any, saved: Sequence[Saved] = (), **kwargs: Any) -> None:
+    keep_ids = forms.BooleanField(label="Keep the uploaded list", required=False)
+
+    def __init__(
+        self, *args: Any, saved: Sequence[Saved] = (), kept: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.kept = tuple(kept) if len(kept) > IDS_TYPED else ()
+        if self.kept:
+            self.fields["keep_ids"].label = f"Keep the list of {len(kept):,} orgs"
+        else:
+            del self.fields["keep_ids"]
         self.offered = {str(one.audience.pk): one for one in saved}
         self.fields["saved"].choices = [  # type: ignore[attr-defined]
             ("", "choose one"),
@@ -225,12 +236,18 @@ class ChoiceForm(ConditionsForm):
         typed["saved"] = str(stored.get("saved") or "")
         typed["base"] = "saved" if stored.get("saved") else "ids" if stored.get("org_ids") else ""
         typed["largest_batch"] = stored.get("largest_batch", "")
+        if len(stored.get("org_ids", ())) > IDS_TYPED:
+            typed |= {"org_ids": "", "keep_ids": True}
         return typed
 
     def clean(self) -> dict[str, Any]:
         """Hold what was chosen to start from against what was given for it."""
         cleaned = super().clean()
         base = cleaned.get("base", "")
+        if self.kept and cleaned.get("keep_ids"):
+            if cleaned.get("org_ids"):
+                self.add_error("org_ids", "Paste IDs, or keep the uploaded list, not both.")
+            cleaned["org_ids"] = list(self.kept)
         if base == "saved" and not cleaned.get("saved"):
             self.add_error("saved", "Choose the audience, or start from everyone.")
         if base == "ids" and not cleaned.get("org_ids") and "org_ids" not in self.errors:

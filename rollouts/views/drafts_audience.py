@@ -38,7 +38,11 @@ _FOLDED = frozenset({
 def audience(request: Request, pk: int) -> HttpResponse:
     """Narrow down who gets it; everything left empty means every org that has the package."""
     draft = frame.find(pk)
-    known: dict[str, Any] = {"versions": _older_versions(draft), "saved": saved_audiences.offered()}
+    known: dict[str, Any] = {
+        "versions": _older_versions(draft),
+        "saved": saved_audiences.offered(),
+        "kept": draft.audience.get("org_ids", ()),
+    }
     if request.method != "POST":
         typed = ChoiceForm.as_typed(draft.audience) if draft.audience else None
         return _page(request, draft, ChoiceForm(typed, **known))

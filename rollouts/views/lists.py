@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from rollouts.access import Request, can, may, refusal
 from rollouts.domain.permissions import Permission
-from rollouts.forms_audience import ExcludeForm, ListForm, MarkForm
+from rollouts.forms_audience import IDS_TYPED, ExcludeForm, ListForm, MarkForm
 from rollouts.models import Draft, IdListRead, Org
 from rollouts.pipeline import drafts, list_reads
 from rollouts.pipeline.id_lists import BadFile
@@ -175,6 +175,13 @@ def _to_draft(request: Request, held: IdListRead, accepted: int, page: Any) -> H
 
 def _to_audience(request: Request, held: IdListRead, accepted: int) -> HttpResponse:
     """Go on to the form of a new audience; what is stored there is stored by that page."""
+    if len(held.found) > IDS_TYPED:
+        messages.error(
+            request,
+            f"A saved audience lists {IDS_TYPED:,} orgs at most. Tag these orgs and save the tag, "
+            "or bring the list to a draft.",
+        )
+        return see(reverse("list", args=[held.pk]))
     if accepted != len(held.refused) or not held.found:
         messages.error(request, "Tick that the refused lines are to be left out.")
         return see(reverse("list", args=[held.pk]))

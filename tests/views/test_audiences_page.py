@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from rollouts import forms_audience
 from rollouts.models import AudienceVersion, Draft, Exclusion, Installation, Org, SavedAudience
 from rollouts.pipeline import drafts, saved_audiences
 from rollouts.pipeline.audiences import AudienceChoice
@@ -208,6 +209,27 @@ class TestTheFunnel:
 
         draft.refresh_from_db()
         assert draft.audience["org_ids"] == [key_of(7), key_of(8)]
+
+    def test_a_long_list_is_kept_and_not_sent_to_and_fro(
+        self, world: World, sign_in: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(forms_audience, "IDS_TYPED", 1)
+        pia, ids = sign_in("pia"), (key_of(7), key_of(8))
+        draft = begin(world, org_ids=ids)
+        address = f"/rollouts/drafts/{draft.pk}/audience/"
+
+        page = pia.get(address).content.decode()
+        pia.post(
+            address, {"rev": draft.rev, "base": "ids", "keep_ids": "on", "instance_prefix": "A"}
+        )
+        draft.refresh_from_db()
+
+        assert "Keep the list of 2 orgs" in page
+        assert ids[0] not in page.partition("Who is left")[0]
+        assert (draft.audience["org_ids"], draft.audience["instance_prefix"]) == (list(ids), "A")
+        pia.post(address, {"rev": draft.rev, "base": ""})
+        draft.refresh_from_db()
+        assert draft.audience["org_ids"] == []
 
     def test_to_start_from_something_it_must_be_given(self, world: World, sign_in: Browser) -> None:
         pia, draft = sign_in("pia"), begin(world)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 
 from django import forms
 
 from rollouts.domain.audience import TYPES, Audience, BadAudience, Past, Ring, read_rule
 from rollouts.domain.policy import LARGEST_BATCH, USUAL_BATCH
-from rollouts.forms import Dressed, ReasonForm
-from rollouts.models import MarkKind, Package, PackageVersion
+from rollouts.forms import Dressed
+from rollouts.models import Package, PackageVersion
 from rollouts.pipeline import customers
 from rollouts.pipeline.audiences import AudienceChoice
-from rollouts.pipeline.id_lists import BadFile, IdList, read_file, read_pasted
+from rollouts.pipeline.id_lists import BadFile, read_pasted
 from rollouts.pipeline.marks import clean_tag, tags_in_use
 from rollouts.pipeline.saved_audiences import Saved, rule_of
 from rollouts.pipeline.transitions import Refusal
@@ -35,7 +35,8 @@ def _boxes(label: str, choices: Iterable[tuple[str, str]]) -> forms.MultipleChoi
     )
 
 
-def _text(label: str, hint: str = "", *, longest: int = 200) -> forms.CharField:
+def a_text(label: str, hint: str = "", *, longest: int = 200) -> forms.CharField:
+    """Make a field of one line that may stay empty."""
     return forms.CharField(
         label=label,
         required=False,
@@ -56,7 +57,8 @@ def _count(label: str) -> forms.IntegerField:
     )
 
 
-def _day(label: str, hint: str = "") -> forms.DateField:
+def a_day(label: str, hint: str = "") -> forms.DateField:
+    """Make a field for a day that may stay empty."""
     return forms.DateField(
         label=label,
         required=False,
@@ -71,16 +73,16 @@ class ConditionsForm(Dressed):
 
     types = _boxes("Kinds of org", [(kind, _TYPE_WORDS[kind]) for kind in TYPES])
     from_versions = _boxes("Only orgs that are now on", [])
-    version_from = _text("From version", "Such as 4.1; with this version.", longest=20)
-    version_to = _text("Up to version", "Such as 4.2.1; with every build of it.", longest=20)
+    version_from = a_text("From version", "Such as 4.1; with this version.", longest=20)
+    version_to = a_text("Up to version", "Such as 4.2.1; with every build of it.", longest=20)
     statuses = _boxes("Status in Salesforce", [(word, word) for word in STATUSES])
-    instance_prefix = _text(
+    instance_prefix = a_text(
         "Instance begins with", "Such as DEU, EU, AP or NA14; leave empty for all.", longest=10
     )
-    regions = _text("Regions", "Letters of instances, separated by commas: DEU, FRA, USA.")
-    customers = _text("Customers", "Names or account IDs, separated by semicolons.", longest=4000)
-    tags = _text("With one of the tags", "Separated by commas.")
-    without_tags = _text("With none of the tags", "Separated by commas.")
+    regions = a_text("Regions", "Letters of instances, separated by commas: DEU, FRA, USA.")
+    customers = a_text("Customers", "Names or account IDs, separated by semicolons.", longest=4000)
+    tags = a_text("With one of the tags", "Separated by commas.")
+    without_tags = a_text("With none of the tags", "Separated by commas.")
     rings = _boxes("Ring", [(ring.value, ring.value) for ring in Ring])
     past = forms.ChoiceField(
         label="Past pushes",
@@ -92,8 +94,8 @@ class ConditionsForm(Dressed):
         ],
     )
     licences = _boxes("Licence", [(word, word) for word in LICENCES])
-    ends_from = _day("Licence ends on or after")
-    ends_to = _day("Licence ends on or before")
+    ends_from = a_day("Licence ends on or after")
+    ends_to = a_day("Licence ends on or before")
     seats_from = _count("Seats from")
     seats_to = _count("Seats up to")
     org_ids = forms.CharField(
@@ -293,7 +295,7 @@ class SavedForm(ConditionsForm):
         error_messages={"required": "Choose whose orgs are meant."},
         empty_label=None,
     )
-    note = _text("What is it for?", "Optional; stays with this version.", longest=400)
+    note = a_text("What is it for?", "Optional; stays with this version.", longest=400)
 
     def __init__(self, *args: Any, named: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -319,90 +321,3 @@ def ids_of(text: str) -> list[str]:
     if problems:
         raise forms.ValidationError(problems)
     return list(read.found)
-
-
-class ListForm(Dressed):
-    """A list of org ids, pasted or as a file."""
-
-    pasted = forms.CharField(
-        label="Paste org IDs",
-        required=False,
-        max_length=2_000_000,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="15 or 18 characters, a column of a spreadsheet, or whole addresses.",
-    )
-    file = forms.FileField(
-        label="or upload a file",
-        required=False,
-        allow_empty_file=True,
-        help_text="Text or CSV, with commas, semicolons or tabs; UTF-8, UTF-16 or Latin-1.",
-        widget=forms.FileInput(attrs={"class": "input"}),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        """Take exactly one of the two."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        given = bool((cleaned.get("pasted") or "").strip()), cleaned.get("file") is not None
-        if all(given):
-            raise forms.ValidationError("Paste the IDs or upload a file, not both.")
-        if not any(given):
-            raise forms.ValidationError("Paste the IDs, or choose a file.")
-        return cleaned
-
-    def read(self) -> tuple[IdList, str]:
-        """Read the list; returns it and what to call it. Raises BadFile. The form must be valid."""
-        file = self.cleaned_data["file"]
-        if file is not None:
-            return read_file(file), file.name or "a file"
-        return read_pasted(self.cleaned_data["pasted"]), "pasted"
-
-
-class MarkForm(Dressed):
-    """A mark for one org, for all of its customer, or for a list."""
-
-    kind = forms.ChoiceField(
-        label="What",
-        choices=[(kind.value, kind.label) for kind in MarkKind],
-    )
-    tag = _text("Tag", "For a tag: a to z, digits, spaces.", longest=39)
-    ring = forms.ChoiceField(
-        label="Ring", required=False, choices=[("", "none"), *((r.value, r.value) for r in Ring)]
-    )
-    whose = forms.ChoiceField(
-        label="For",
-        required=False,
-        choices=[("org", "this org"), ("customer", "all orgs of its customer")],
-        widget=forms.RadioSelect,
-    )
-
-    def mark(self) -> tuple[MarkKind, str]:
-        """Return the mark and its value. The form must be valid."""
-        kind = MarkKind(self.cleaned_data["kind"])
-        value = {MarkKind.TAG: "tag", MarkKind.RING: "ring"}.get(kind)
-        return kind, self.cleaned_data[value] if value else ""
-
-
-class ExcludeForm(ReasonForm):
-    """Who must not be pushed, and until when."""
-
-    until = _day("Until", "The first day on which it may be pushed again, UTC; empty: until ended.")
-    whose = forms.ChoiceField(
-        label="For",
-        required=False,
-        choices=[("org", "this org"), ("customer", "all orgs of its customer")],
-        widget=forms.RadioSelect,
-    )
-
-    def end(self) -> datetime | None:
-        """Return the end as a moment. The form must be valid."""
-        day: date | None = self.cleaned_data["until"]
-        return datetime.combine(day, time(), tzinfo=UTC) if day else None
-
-
-class CustomerForm(ReasonForm):
-    """Whose org this is."""
-
-    customer = _text(
-        "Customer", "The account's name or ID; empty: go by the licence again.", longest=255
-    )

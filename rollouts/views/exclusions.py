@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts.access import Request, can, may
 from rollouts.domain.permissions import Permission
 from rollouts.forms import ReasonForm
-from rollouts.forms_audience import ExcludeForm
+from rollouts.forms_orgs import ExcludeForm
 from rollouts.models import Exclusion
 from rollouts.pipeline import blockers, customers, exclusions
 from rollouts.pipeline.transitions import Refusal

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 
 from rollouts.access import Request, can, may, refusal
 from rollouts.domain.permissions import Permission
-from rollouts.forms_audience import IDS_TYPED, ExcludeForm, ListForm, MarkForm
+from rollouts.forms_audience import IDS_TYPED
+from rollouts.forms_orgs import ExcludeForm, ListForm, MarkForm
 from rollouts.models import Draft, IdListRead, Org
 from rollouts.pipeline import drafts, list_reads
 from rollouts.pipeline.id_lists import BadFile

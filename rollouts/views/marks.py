@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from rollouts.access import Request, may
 from rollouts.domain.permissions import Permission
-from rollouts.forms_audience import CustomerForm, MarkForm
+from rollouts.forms_orgs import CustomerForm, MarkForm
 from rollouts.models import Account, MarkKind, Org
 from rollouts.pipeline import customers, marks
 from rollouts.pipeline.transitions import Refusal

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts.access import Request, can, may
 from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
-from rollouts.forms_audience import MarkForm
+from rollouts.forms_orgs import MarkForm
 from rollouts.models import Attempt, Org, Target
 from rollouts.pipeline import customers, exclusions, history, licences, lookup, marks, refresh
 from rollouts.pipeline.report.hours import hours_of

@@ -117,7 +117,7 @@ def fleet_of(zones: list[str], names: list[str], within: Span, chance: Random) -
     return Fleet(orgs, pace, within, f"wave {chance.random()}")
 
 
-def run(zones: int, years: int, fortnights: int, seed: int, limit: float = 900.0) -> Tally:
+def run(zones: int, years: int, fortnights: int, seed: int, limit: float = 240.0) -> Tally:
     """Group orgs of so many zones (0: all) in some fortnights of each year."""
     names = sorted(available_timezones())
     chance = Random(seed)

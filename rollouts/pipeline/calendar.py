@@ -19,6 +19,11 @@ from rollouts.domain.walls import UnknownZone, zone
 from rollouts.models import FreezeOverride, FreezeRow, Maintenance, Package, Person
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, record, writing
 
+# What a freeze's own page tells of the history.
+ACTS = (
+    "add_freeze", "review_freeze", "ask_override", "override_freeze", "end_freeze",
+    "take_back_override",
+)  # fmt: skip
 LONGEST_OVERRIDE = timedelta(days=30)
 _LONGEST_REASON = 400
 

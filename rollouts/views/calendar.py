@@ -29,7 +29,7 @@ _A_YEAR = timedelta(days=366)
 ICONS = {"freeze": "frozen", "release": "cloud", "maintenance": "cloud", "batch": "queued"}
 WORDS = {
     "freeze": "Freeze",
-    "release": "Salesforce release",
+    "release": "Release",
     "maintenance": "Salesforce maintenance",
     "batch": "Batch",
 }

@@ -244,7 +244,9 @@ def _page(
     refusal: Refusal | None = None,
     status: int = OK,
 ) -> HttpResponse:
-    events = Event.objects.filter(detail__freeze=row.pk).order_by("-sequence")
+    events = Event.objects.filter(action__in=calendar.ACTS, detail__freeze=row.pk).order_by(
+        "-sequence"
+    )
     overrides = row.overrides.select_related("asked_by", "confirmed_by", "ended_by", "package")
     context = {
         "row": row,

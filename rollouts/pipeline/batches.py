@@ -7,8 +7,8 @@ from datetime import datetime
 
 from rollouts.domain.lifecycle import BATCH_ENDS, BatchState
 from rollouts.models import Batch, Rollout
-from rollouts.pipeline import arm, bulk, clock, doubt, memory, nameless, prepare, recall
-from rollouts.pipeline.leases import Claim, claimed
+from rollouts.pipeline import arm, bulk, clock, doubt, memory, nameless, prepare, recall, timing
+from rollouts.pipeline.leases import Claim, claimed, whole
 from rollouts.pipeline.transitions import Overtaken
 from rollouts.salesforce.errors import SalesforceError
 from rollouts.salesforce.gateway import Gateway
@@ -25,11 +25,29 @@ def advance(rollout: Rollout, gateway: Gateway) -> None:
     One batch's trouble, whatever it is, does not keep the others waiting: one of them may have
     to be called back.
     """
-    for batch in Batch.objects.open().filter(wave__rollout=rollout).order_by("pk"):
+    rows = Batch.objects.open().filter(wave__rollout=rollout).select_related("wave__rollout")
+    for batch in rows.order_by("pk"):
         try:
-            advance_one(batch, gateway)
+            if not _only_waits(batch, clock.now()):
+                advance_one(batch, gateway)
         except Exception:
             log.exception("batch %s could not be taken further", batch.pk)
+
+
+def _only_waits(batch: Batch, now: datetime) -> bool:
+    """Say whether no step would do anything to a batch just now, so that nobody need claim it.
+
+    What is read here may change a moment later; then the next look takes it further.
+    """
+    if batch.state == BatchState.RUNNING.value:
+        return True
+    if batch.cancel_wanted_at:
+        return False
+    if batch.state == BatchState.ARMED.value:
+        return batch.not_after is None or now <= batch.not_after
+    if batch.state == BatchState.VERIFIED.value and batch.start_at:
+        return now < timing.arm_from(batch, batch.wave.rollout.policy)
+    return False
 
 
 def advance_one(batch: Batch, gateway: Gateway, *, by_force: bool = False) -> None:
@@ -50,7 +68,7 @@ def _walk(claim: Claim, gateway: Gateway) -> None:
     for _ in range(6):
         before = claim.batch.state
         _step(claim, gateway, clock.now())
-        claim.batch.refresh_from_db()
+        claim.batch.refresh_from_db(from_queryset=whole())
         # Read anew, the row may carry the epoch of whoever has taken it over: that is not ours.
         if claim.batch.state == before or claim.batch.epoch != claim.epoch:
             return

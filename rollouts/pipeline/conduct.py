@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError
 from django.db.models import Count, Max, Q, QuerySet
 
-from rollouts.domain.business_days import region
 from rollouts.domain.decide import Action, Do, RolloutFacts, WaveFacts, decide
 from rollouts.domain.failures import FailureKind
 from rollouts.domain.judging import Tally
 from rollouts.domain.lifecycle import (
     ATTEMPT_LIVE,
+    WAVE_ENDS,
     AttemptState,
     BatchState,
     RolloutState,
@@ -21,8 +21,8 @@ from rollouts.domain.lifecycle import (
     WaveState,
 )
 from rollouts.domain.policy import STRICT_KINDS, Policy, WaveKind
-from rollouts.models import Attempt, Batch, Event, FrozenList, FrozenOrg, Rollout, Target, Wave
-from rollouts.pipeline import approve, halting, holds, openings, tallies, timing
+from rollouts.models import Attempt, Batch, FrozenList, Rollout, Target, Wave
+from rollouts.pipeline import approve, halting, holds, openings, tallies, wave_counts
 from rollouts.pipeline.dropouts import hold_for_review
 from rollouts.pipeline.prepare import reserve
 from rollouts.pipeline.transitions import Overtaken, move_rollout, move_wave, writing
@@ -35,6 +35,8 @@ _UNDER_WAY = [
     WaveState.DISPATCHING.value,
     WaveState.BAKING.value,
 ]
+_RUNNING = [WaveState.DISPATCHING.value, WaveState.BAKING.value]
+_GOING = [RolloutState.READY.value, RolloutState.ACTIVE.value]
 
 
 # What may lie between a look at the rows and what follows from it is a whole other conductor, so
@@ -57,27 +59,60 @@ def conduct(rollout: Rollout, now: datetime) -> list[Action]:
 
 
 def gather(rollout: Rollout, now: datetime) -> RolloutFacts:
-    """Count everything that a decision needs, from the rows as they are now."""
+    """Count what the decision at hand asks for, from the rows as they are now.
+
+    A rollout that is stopped judges and starts nothing. Else the waves that run are judged, and
+    the first that has not ended is taken further: only of these more is read than their targets.
+    """
     policy = rollout.policy
-    waves = rollout.waves.select_related(
-        "frozen_list__wave__rollout", "rollout__to_version__package"
+    waves = list(
+        rollout.waves.select_related("frozen_list__wave__rollout", "rollout__to_version__package")
     )
-    targets: dict[int, Counter[str]] = {}
+    targets: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for wave, state, count in (
         rollout.targets.order_by().values_list("wave", "state").annotate(n=Count("pk"))
     ):
-        targets.setdefault(wave, Counter())[state] = count
-    ended = rollout_attempts(rollout).exclude(state__in=[*_LIVE, AttemptState.CANCELED.value])
+        targets[wave][state] = count
+    going, ebbs = rollout.state in _GOING, rollout.state == RolloutState.ABORTING.value
+    current = next((wave for wave in waves if WaveState(wave.state) not in WAVE_ENDS), None)
+    facts = [
+        wave_facts(wave, policy, now, targets[wave.pk])
+        if going and _is_asked(wave, targets[wave.pk], current=wave is current)
+        else _untold(wave, targets[wave.pk])
+        for wave in waves
+    ]
+    at_hand = next((one for one in facts if current and one.number == current.number), None)
+    # Who may cut a batch asks how much is let out; who may start anything asks what holds it.
+    cuts = going and at_hand is not None and _may_cut(at_hand)
+    starts = going and at_hand is not None and _may_start(at_hand)
+    ended = _ended(rollout) if cuts else {"completed": 0, "failed": 0}
     return RolloutFacts(
-        pushed_today=_pushed_since(rollout, now - timedelta(days=1)),
-        completed=ended.count(),
-        failed=ended.filter(
-            state__in=[AttemptState.FAILED.value, AttemptState.UNCONFIRMED.value]
-        ).count(),
+        pushed_today=_pushed_since(rollout, now - timedelta(days=1)) if cuts else 0,
+        completed=ended["completed"],
+        failed=ended["failed"],
         state=RolloutState(rollout.state),
-        waves=[_facts(wave, targets.get(wave.pk, Counter()), policy, now) for wave in waves],
-        holds=holds.on_rollout(rollout, now),
-        open_batches=Batch.objects.open().filter(wave__rollout=rollout).count(),
+        waves=facts,
+        holds=holds.on_rollout(rollout, now) if starts else [],
+        open_batches=Batch.objects.open().filter(wave__rollout=rollout).count() if ebbs else 0,
+    )
+
+
+def _may_cut(wave: WaveFacts) -> bool:
+    return wave.state is WaveState.DISPATCHING and wave.planned > 0
+
+
+def _may_start(wave: WaveFacts) -> bool:
+    approved = wave.state is WaveState.APPROVED and wave.planned > 0
+    return approved or _may_cut(wave) or wave.retry_due > 0
+
+
+def _ended(rollout: Rollout) -> dict[str, int]:
+    """Count the attempts of a rollout that ran to an end, and those of them that failed."""
+    failed = Q(state__in=[AttemptState.FAILED.value, AttemptState.UNCONFIRMED.value])
+    return (
+        rollout_attempts(rollout)
+        .exclude(state__in=[*_LIVE, AttemptState.CANCELED.value])
+        .aggregate(completed=Count("pk"), failed=Count("pk", filter=failed))
     )
 
 
@@ -93,48 +128,66 @@ def _pushed_since(rollout: Rollout, since: datetime) -> int:
     return rows.exclude(state=AttemptState.CANCELED.value).values("org").distinct().count()
 
 
-def _facts(wave: Wave, targets: Counter[str], policy: Policy, now: datetime) -> WaveFacts:
-    """Count one wave as far as its state needs: nothing is judged of one that has not begun."""
-    if wave.state not in _UNDER_WAY:
-        return WaveFacts(
-            number=wave.number,
-            state=WaveState(wave.state),
-            tally=Tally(kind=WaveKind(wave.kind), orgs=sum(targets.values())),
-            bake=wave.bake,
-            planned=targets[TargetState.PLANNED.value],
-            unsettled=targets[TargetState.IN_FLIGHT.value],
-        )
-    return wave_facts(wave, policy, now)
+def _is_asked(wave: Wave, targets: Counter[str], *, current: bool) -> bool:
+    """Say whether a decision asks for more of a wave than what its targets have come to."""
+    if wave.state == WaveState.FROZEN.value and targets[TargetState.PLANNED.value]:
+        # It waits for people.
+        return False
+    return wave.state in _RUNNING or (current and wave.state in _UNDER_WAY)
 
 
-def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
-    """Count one wave."""
-    targets = Counter(wave.targets.values_list("state", flat=True))
-    frozen = wave.frozen_list
-    approvals = approve.in_force(frozen, now) if frozen else []
-    newest = wave.batches.open().order_by("-number").first()
-    goes_on = wave.state == WaveState.DISPATCHING.value
-    due, waiting = retryable(wave, policy, now) if goes_on else ([], 0)
-    unarmed, because = _unarmed(wave) if goes_on else (0, "")
-    regions, zones = _places(wave) if wave.kind == WaveKind.CANARY.value else (NOWHERE, NOWHERE)
+def _untold(wave: Wave, targets: Counter[str]) -> WaveFacts:
     return WaveFacts(
         number=wave.number,
         state=WaveState(wave.state),
-        tally=tallies.tally(wave, policy, now),
+        tally=Tally(kind=WaveKind(wave.kind), orgs=sum(targets.values())),
         bake=wave.bake,
-        approved=len(approvals) >= wave.approvals_needed,
-        lapsed=frozen is not None and _lapsed(frozen, policy, now),
         planned=targets[TargetState.PLANNED.value],
         unsettled=targets[TargetState.IN_FLIGHT.value],
-        open_batches=wave.batches.open().count(),
-        newest_settled_percent=_settled_percent(newest) if newest else 100.0,
+    )
+
+
+def wave_facts(
+    wave: Wave, policy: Policy, now: datetime, targets: Counter[str] | None = None
+) -> WaveFacts:
+    """Count one wave; ``targets`` by state, where the caller has just counted them."""
+    if targets is None:
+        targets = Counter(wave.targets.values_list("state", flat=True))
+    frozen = wave.frozen_list
+    bakes = wave.state == WaveState.BAKING.value
+    opened = [] if bakes else list(wave.batches.open().order_by("-number"))
+    goes_on = wave.state == WaveState.DISPATCHING.value
+    # What is open or not yet looked at is waited for before anything is said of the wave's end.
+    left = targets[TargetState.PLANNED.value] or targets[TargetState.IN_FLIGHT.value]
+    quiet = not (bakes or opened or left)
+    cuts = goes_on and targets[TargetState.PLANNED.value] > 0
+    # While pushed orgs are waited for, nobody asks who approved the list.
+    approved = wave.state == WaveState.APPROVED.value
+    asked = frozen if approved or cuts or (goes_on and quiet) else None
+    approvals = approve.in_force(asked, now) if asked else []
+    due, waiting = retryable(wave, policy, now) if goes_on and quiet else ([], 0)
+    unarmed, because = wave_counts.unarmed(wave) if cuts else (0, "")
+    settled = wave_counts.settled_percent(opened[0]) if opened and cuts else 100.0
+    canary = quiet and wave.kind == WaveKind.CANARY.value
+    regions, zones = wave_counts.places(wave) if canary else (NOWHERE, NOWHERE)
+    return WaveFacts(
+        number=wave.number,
+        state=WaveState(wave.state),
+        tally=tallies.tally(wave, policy, now, orgs=sum(targets.values())),
+        bake=wave.bake,
+        approved=len(approvals) >= wave.approvals_needed,
+        lapsed=asked is not None and wave_counts.lapsed(asked, policy, now),
+        planned=targets[TargetState.PLANNED.value],
+        unsettled=targets[TargetState.IN_FLIGHT.value],
+        open_batches=len(opened),
+        newest_settled_percent=settled,
         retry_due=len(due),
         retry_waiting=waiting,
-        last_ended=wave.batches.aggregate(at=Max("attempts__ended_at"))["at"],
+        last_ended=wave.batches.aggregate(at=Max("attempts__ended_at"))["at"] if quiet else None,
         baked_until=wave.baked_until,
         review=wave.review,
         next_size=min(_next_size(wave, frozen), targets[TargetState.PLANNED.value])
-        if frozen and goes_on
+        if frozen and cuts
         else 0,
         regions=regions,
         zones=zones,
@@ -143,50 +196,6 @@ def wave_facts(wave: Wave, policy: Policy, now: datetime) -> WaveFacts:
         unarmed=unarmed,
         unarmed_because=because,
     )
-
-
-def _places(wave: Wave) -> tuple[frozenset[str], frozenset[str]]:
-    """Return (regions of the orgs without frozen zones, zones of the others), for a working day."""
-    rows = wave.targets.order_by()
-    zones = FrozenOrg.objects.filter(list__wave=wave).exclude(zones=None).order_by()
-    bare = rows.exclude(org__in=zones.values("org")).values_list("org__instance", flat=True)
-    named = zones.values_list("zones", flat=True).distinct()
-    return (
-        frozenset(region(name) for name in bare.distinct()),
-        frozenset(zone for row in named if row for zone in row.split(",")),
-    )
-
-
-def _lapsed(frozen: FrozenList, policy: Policy, now: datetime) -> bool:
-    """Say whether nothing more of a list can be armed, whatever else is so."""
-    if timing.earliest_start(frozen, policy, now) >= frozen.end_by:
-        return True
-    if Batch.objects.filter(list=frozen).exclude(armed_at=None).exists():
-        return False
-    return any(approval.lapsed(now) for approval in frozen.approvals.standing())
-
-
-def _unarmed(wave: Wave) -> tuple[int, str]:
-    """Count the newest batches in a row that were called back unarmed since the last look."""
-    looked = Event.objects.filter(action="look_over_wave", wave=wave).order_by("-sequence").first()
-    rows = wave.batches.filter(list=wave.frozen_list).order_by("-number")
-    if looked is not None:
-        rows = rows.exclude(attempts__reserved_at__lte=looked.at)
-    count, because = 0, ""
-    for batch in rows:
-        over = batch.state in (BatchState.CANCELED.value, BatchState.ABANDONED.value)
-        if not over or batch.armed_at:
-            break
-        count += 1
-        because = because or batch.cancel_reason or batch.reason
-    return count, because
-
-
-def _settled_percent(batch: Batch) -> float:
-    states = Counter(batch.attempts.values_list("state", flat=True))
-    total = sum(states.values())
-    live = sum(states[state] for state in _LIVE)
-    return 100.0 * (total - live) / total if total else 100.0
 
 
 def retryable(wave: Wave, policy: Policy, now: datetime) -> tuple[list[Target], int]:
@@ -226,12 +235,9 @@ def retryable(wave: Wave, policy: Policy, now: datetime) -> tuple[list[Target], 
 
 
 def _do(rollout: Rollout, action: Action, now: datetime) -> None:
-    wave = (
-        rollout.waves.select_related("frozen_list", "rollout__to_version__package")
-        .filter(number=action.wave)
-        .first()
-    )
     match action.do:
+        case Do.WAIT:
+            return
         case Do.HALT:
             halting.halt(rollout, because=action.because, now=now)
         case Do.COMPLETE:
@@ -243,10 +249,15 @@ def _do(rollout: Rollout, action: Action, now: datetime) -> None:
             move_rollout(
                 rollout, RolloutState.ABORTED, now=now, because=action.because, ended_at=now
             )
-        case Do.WAIT:
-            return
-        case _ if wave is not None:
-            _do_wave(rollout, wave, action, now)
+        case _:
+            waves = rollout.waves.select_related(
+                "frozen_list__wave__rollout",
+                "frozen_list__to_version__package__connection",
+                "rollout__to_version__package",
+            )
+            wave = waves.filter(number=action.wave).first()
+            if wave is not None:
+                _do_wave(rollout, wave, action, now)
 
 
 def _do_wave(rollout: Rollout, wave: Wave, action: Action, now: datetime) -> None:

@@ -116,19 +116,25 @@ def send_cancels(
             advance_one(batch, gateway_for(batch.connection), by_force=True)
         except Exception:
             log.exception("cancel of batch %s is left to the watcher", batch.pk)
-    rows = Batch.objects.filter(pk__in=[batch.pk for batch in batches])
+    columns = ("pk", "state", "cancel_too_late_at")
+    rows = Batch.objects.filter(pk__in=[batch.pk for batch in batches]).values_list(*columns)
     ended = [s.value for s in (BatchState.CANCELED, BatchState.ABANDONED)]
-    back = rows.filter(state__in=ended)
-    late = rows.exclude(cancel_too_late_at=None)
-    rest = rows.exclude(state__in=ended).filter(cancel_too_late_at=None)
+    back, late, rest = [], [], []
+    for pk, state, too_late_at in rows:
+        if state in ended:
+            back.append(pk)
+        elif too_late_at is None:
+            rest.append(pk)
+        if too_late_at is not None:
+            late.append(pk)
     going = Attempt.objects.live().filter(batch__state__in=_PAST)
     if rollout is not None:
         going = going.filter(batch__wave__rollout=rollout)
     return Stopped(
         orgs_back=Attempt.objects.filter(batch__in=back, state="canceled").count(),
-        called_back=tuple(back.values_list("pk", flat=True)),
-        too_late=tuple(late.values_list("pk", flat=True)),
-        pending=tuple(rest.values_list("pk", flat=True)),
+        called_back=tuple(back),
+        too_late=tuple(late),
+        pending=tuple(rest),
         will_finish=going.count(),
     )
 

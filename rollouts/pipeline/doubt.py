@@ -8,11 +8,11 @@ from typing import Any
 from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch
 from rollouts.pipeline.dropouts import hold_for_review
-from rollouts.pipeline.transitions import move_batch, record, writing
+from rollouts.pipeline.transitions import joining, move_batch, record, writing
 from rollouts.salesforce.gateway import Gateway, SfStatus
 
 
-@writing()
+@joining()
 def want_cancel(batch: Batch, reason: str, now: datetime) -> bool:
     """Note that this batch is to be called back; it counts as canceled only when read back.
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from rollouts.domain.lifecycle import TargetState
 from rollouts.models import Wave
 from rollouts.pipeline.shifts import set_targets
-from rollouts.pipeline.transitions import record, writing
+from rollouts.pipeline.transitions import joining, record, writing
 
 LOST = (TargetState.EXCLUDED, TargetState.GONE, TargetState.ALREADY_CURRENT)
 
@@ -47,7 +47,7 @@ def leave_out(
     return len(rows)
 
 
-@writing()
+@joining()
 def hold_for_review(wave: Wave, reason: str, now: datetime) -> None:
     """Let nothing more of the wave start until an approver has looked."""
     if Wave.objects.filter(pk=wave.pk, review="").update(review=reason):

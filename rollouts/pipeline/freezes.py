@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from django.db.models import Q
@@ -21,24 +21,31 @@ from rollouts.domain.freezes import (
 from rollouts.domain.spans import Span, Spans, union, without
 from rollouts.domain.walls import UnknownZone, zone
 from rollouts.models import FiscalYear, FreezeOverride, FreezeRow, Maintenance, Package
-from rollouts.pipeline.zones import whereabouts
+from rollouts.pipeline.zones import Whereabouts, whereabouts
 
 __all__ = ["ClosedSpan", "closed_for", "freeze_of", "together"]
 
 
 def closed_for(
-    orgs: Iterable[int], package: Package | None, within: Span, now: datetime
+    orgs: Iterable[int],
+    package: Package | None,
+    within: Span,
+    now: datetime,
+    *,
+    places: Mapping[int, Whereabouts] | None = None,
 ) -> dict[int, tuple[ClosedSpan, ...]]:
     """Return what is closed for each org, by its row, each stretch with its reason.
 
     Overrides that two people gave are taken off, from their word until they expire. A freeze that
     can't be read closes all of ``within``: what is not understood is held. The stretches may
-    overlap; ``freeze_id`` is "freeze 12" or "maintenance 7".
+    overlap; ``freeze_id`` is "freeze 12" or "maintenance 7". ``places`` are the orgs' whereabouts
+    where the caller has just read them.
     """
     freezes, closed = _freezes(within)
-    aside = _aside(package, now)
     at_work = _maintenance(within)
-    fiscal = _fiscal_starts()
+    # Nothing is set aside where nothing is closed, and only freezes ask when a year begins.
+    aside = _aside(package, now) if freezes or at_work[""] else {}
+    fiscal = _fiscal_starts() if freezes else {}
     named = {
         scope: {key for freeze in freezes if freeze.scope is scope for key in freeze.among}
         for scope in (Scope.ORG, Scope.CUSTOMER)
@@ -46,7 +53,7 @@ def closed_for(
     # Whom no freeze names is like all others of the same time and place: that is computed once.
     shared: dict[tuple[int, str, str, str, int], tuple[ClosedSpan, ...]] = {}
     found = {}
-    for pk, place in whereabouts(orgs, now).items():
+    for pk, place in (whereabouts(orgs, now) if places is None else places).items():
         org = place.key if place.key in named[Scope.ORG] else ""
         customer = place.customer if place.customer in named[Scope.CUSTOMER] else ""
         start = fiscal.get(place.customer, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q
 
 from rollouts.domain.lifecycle import WAVE_ENDS, RolloutState, TargetState
 from rollouts.models import Connection, Heartbeat, Hold, HoldKind, Package, Rollout, SyncRun
@@ -22,13 +23,16 @@ def calls_reserve() -> int:
 
 def set_by_people(rollout: Rollout) -> list[str]:
     """List the holds that a person set on this rollout or on all."""
-    over_all = Hold.objects.in_force().filter(rollout=None, kind=HoldKind.STOP_EVERYTHING)
+    over_all = Q(rollout=None, kind=HoldKind.STOP_EVERYTHING)
+    rows = Hold.objects.in_force().filter(over_all | Q(rollout=rollout)).select_related("by")
     return [
         f"everything is stopped by {hold.by}; an approver confirms lifting it"
-        for hold in over_all.select_related("by")
+        for hold in rows
+        if hold.rollout_id is None
     ] + [
         f"paused by {hold.by}; a planner or an approver lifts it"
-        for hold in rollout.holds.in_force().select_related("by")
+        for hold in rows
+        if hold.rollout_id is not None
     ]
 
 

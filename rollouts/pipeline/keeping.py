@@ -17,7 +17,7 @@ from rollouts.domain.spans import Span
 from rollouts.domain.windows import BadWindow, parse
 from rollouts.models import Batch, FrozenList, FrozenOrg
 from rollouts.pipeline.freezes import closed_for
-from rollouts.pipeline.zones import DEFAULT, org_times
+from rollouts.pipeline.zones import DEFAULT, org_times, whereabouts
 
 log = logging.getLogger(__name__)
 _LIVE = [state.value for state in ATTEMPT_LIVE]
@@ -30,7 +30,10 @@ def times_of(orgs: Collection[int], schedule: Schedule, now: datetime) -> dict[i
 
     Raises BadWindow when a stored window can't be read.
     """
-    found = org_times(orgs, now)
+    return _instead(org_times(orgs, now), schedule)
+
+
+def _instead(found: dict[int, OrgTime], schedule: Schedule) -> dict[int, OrgTime]:
     stand_in = schedule.instead()
     if stand_in is None:
         return found
@@ -84,11 +87,13 @@ def hours_of(
     """
     agreed = _agreed(frozen, orgs)
     try:
-        today = times_of(orgs, frozen.wave.rollout.when, now)
+        places = whereabouts(orgs, now)
+        today = {pk: place.time for pk, place in places.items()}
+        today = _instead(today, frozen.wave.rollout.when)
     except BadWindow as unreadable:
         log.warning("no org's hours are known: %s", unreadable)
         return {}
-    closed = closed_for(orgs, frozen.to_version.package, within, now)
+    closed = closed_for(orgs, frozen.to_version.package, within, now, places=places)
     shared: dict[tuple[int, int, int], Hours] = {}
     found: dict[int, Hours] = {}
     for pk in orgs:

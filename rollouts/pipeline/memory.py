@@ -15,10 +15,12 @@ import threading
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet, Subquery
 
 from rollouts.models import ChainHead, Connection, Deployment, Event
 from rollouts.pipeline import clock
@@ -42,6 +44,8 @@ class Note:
 
 
 _noted: dict[UUID, Note] = {}
+# The installation whose note this process looks at; compared with the database at each look.
+_here: list[UUID] = []
 
 
 def deployment() -> Deployment:
@@ -93,9 +97,7 @@ def look_back() -> None:
     The note is read before the history: what was noted was committed, so a database that has not
     forgotten it shows at least as much.
     """
-    note = _note(deployment().installation)
-    row = deployment()
-    head = ChainHead.objects.first()
+    note, row, head = _note_first()
     if note is not None and note.generation > row.generation:
         remember_restored("it was matched after a restore, and knows nothing of that")
         return
@@ -108,6 +110,28 @@ def look_back() -> None:
         return
     if head is not None and head.sequence and (ours is None or head.sequence > ours.sequence):
         write_note(row.installation, Note(row.generation, head.sequence, head.hash))
+
+
+def _note_first() -> tuple[Note | None, Deployment, ChainHead | None]:
+    """Read the note, and only then the rows. Whose note it is was learnt at an earlier look."""
+    note = _note(_here[0]) if _here else None
+    row = _with_head().first()
+    if row is None or _here != [row.installation]:
+        # The first look of this process, or the database is another one by now.
+        _here[:] = [deployment().installation]
+        note = _note(_here[0])
+        row = _with_head().get()
+    head = row.head_sequence, row.head_hash
+    return note, row, None if None in head else ChainHead(sequence=head[0], hash=head[1])
+
+
+def _with_head() -> QuerySet[Any]:
+    """Read this installation's row and the history's newest link at once."""
+    newest = ChainHead.objects.order_by("pk")
+    return Deployment.objects.order_by("pk").annotate(
+        head_sequence=Subquery(newest.values("sequence")[:1]),
+        head_hash=Subquery(newest.values("hash")[:1]),
+    )
 
 
 def _note(installation: UUID) -> Note | None:

@@ -14,7 +14,7 @@ from rollouts.pipeline import clock, doubt, timing
 from rollouts.pipeline.leases import Claim
 from rollouts.pipeline.ledger import sending
 from rollouts.pipeline.shifts import drop_attempts
-from rollouts.pipeline.transitions import move_batch, record, writing
+from rollouts.pipeline.transitions import joining, move_batch, record, writing
 from rollouts.salesforce.errors import Refused, SalesforceError
 from rollouts.salesforce.gateway import SF_ENDS, Gateway, SfStatus
 
@@ -86,7 +86,7 @@ def finish(batch: Batch, now: datetime) -> None:
     )
 
 
-@writing()
+@joining()
 def note_too_late(batch: Batch, status: SfStatus, now: datetime) -> None:
     """Write down, once, that a recall was wanted and that Salesforce had started the request."""
     if not Batch.objects.filter(pk=batch.pk, cancel_too_late_at=None).update(

@@ -18,8 +18,11 @@ _FAILED = (AttemptState.FAILED.value, AttemptState.UNCONFIRMED.value)
 _SUCCESS = (AttemptState.SUCCEEDED.value, AttemptState.CONFIRMED.value)
 
 
-def tally(wave: Wave, policy: Policy, now: datetime) -> Tally:
-    """Count what the wave's targets have come to; the newest attempt of each org speaks."""
+def tally(wave: Wave, policy: Policy, now: datetime, *, orgs: int | None = None) -> Tally:
+    """Count what the wave's targets have come to; the newest attempt of each org speaks.
+
+    ``orgs`` is how many targets it has, where the caller has just counted them.
+    """
     rows = list(
         Attempt.objects.filter(target__wave=wave)
         .exclude(state=AttemptState.CANCELED.value)
@@ -52,7 +55,7 @@ def tally(wave: Wave, policy: Policy, now: datetime) -> Tally:
     states = Counter(row.state for row in latest.values())
     return Tally(
         kind=WaveKind(wave.kind),
-        orgs=wave.targets.count(),
+        orgs=wave.targets.count() if orgs is None else orgs,
         attempted=len(latest),
         settled=settled,
         succeeded=sum(states[state] for state in _SUCCESS),

@@ -59,7 +59,6 @@ def _look_after(rollout: Rollout) -> None:
             sync.note_failure(link, error)
             raise
         track.mark_stuck(rollout, clock.now())
-        rollout.refresh_from_db()
         conduct.conduct(rollout, clock.now())
         batches.advance(rollout, gateway)
 

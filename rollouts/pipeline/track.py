@@ -43,6 +43,7 @@ _OPEN = [
     BatchState.RUNNING.value,
     BatchState.IN_DOUBT.value,
 ]
+_OF_BATCH = Batch.objects.select_related("wave__rollout", "list__to_version")
 _ARMED = (BatchState.ARMING.value, BatchState.ARMED.value)
 _UNARMED = (BatchState.CREATED.value, BatchState.VERIFIED.value)
 _STARTED = (SfStatus.IN_PROGRESS, SfStatus.SUCCEEDED, SfStatus.FAILED)
@@ -162,10 +163,9 @@ def _apply(batch: Batch, reading: Reading) -> None:
     if status is None or (batch.sf_as_of and batch.sf_as_of > reading.as_of):
         # What we know was read after this.
         return
-    changed = Batch.objects.filter(pk=batch.pk).exclude(sf_status=status.value)
-    if changed.update(sf_status=status.value):
+    if batch.sf_status != status.value:
         touch(batch.wave.rollout)
-    Batch.objects.filter(pk=batch.pk).update(sf_as_of=reading.as_of)
+    Batch.objects.filter(pk=batch.pk).update(sf_status=status.value, sf_as_of=reading.as_of)
     if reading.jobs is None:
         batch.attempts.exclude(sf_id=None).update(sf_as_of=reading.as_of)
         return
@@ -275,7 +275,7 @@ def _follow(batch: Batch, reading: Reading) -> None:
     status = reading.requests.get(batch.sf_id or "")
     if status is None:
         return
-    batch.refresh_from_db()
+    batch.refresh_from_db(from_queryset=_OF_BATCH)
     try:
         if status in _STARTED and batch.began_outside is None:
             lateness.note(batch, clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -46,6 +47,15 @@ def demand(by: Person, permission: Permission, now: datetime) -> None:
         raise Forbidden(f"Your roles do not include “{permission.value.replace('_', ' ')}”.")
 
 
+class _Held(threading.local):
+    """The chain's link while this thread's transaction holds the lock on it."""
+
+    head: ChainHead | None = None
+
+
+_held = _Held()
+
+
 @contextmanager
 def writing(*, savepoint: bool = True) -> Iterator[ChainHead]:
     """One transaction that will write history, with the chain's newest link; also a decorator.
@@ -56,7 +66,28 @@ def writing(*, savepoint: bool = True) -> Iterator[ChainHead]:
     fails takes the whole transaction with it.
     """
     with transaction.atomic(savepoint=savepoint):
-        yield _chain_head()
+        if _held.head is not None:
+            # The transaction around this one holds the lock already, and keeps it.
+            yield _held.head
+            return
+        _held.head = _chain_head()
+        try:
+            yield _held.head
+        finally:
+            _held.head = None
+
+
+@contextmanager
+def joining() -> Iterator[None]:
+    """``writing`` for a part that raises, if at all, before it has written anything.
+
+    Within a transaction that writes already there is nothing to undo, so it sets no savepoint.
+    """
+    if _held.head is not None:
+        yield
+        return
+    with writing():
+        yield
 
 
 def _chain_head() -> ChainHead:
@@ -87,7 +118,6 @@ def record(
     """
     with writing(savepoint=False) as head:
         event = Event(
-            sequence=head.sequence + 1,
             at=now,
             person=by,
             actor=str(by) if by else SYSTEM,
@@ -100,14 +130,25 @@ def record(
             reason=reason,
             digest=digest,
             detail=dict(detail or {}),
-            previous=head.hash,
         )
-        event.hash = event.content_hash()
-        event.save(force_insert=True)
-        ChainHead.objects.filter(pk=head.pk).update(sequence=event.sequence, hash=event.hash)
+        while not _append(event, head):
+            # Part of this transaction was undone, and lines of history with it.
+            head.refresh_from_db()
         if rollout is not None:
             touch(rollout)
         return event
+
+
+def _append(event: Event, head: ChainHead) -> bool:
+    """Hang a line on the link in hand, if that is still the newest; tells whether it was."""
+    event.sequence, event.previous = head.sequence + 1, head.hash
+    event.hash = event.content_hash()
+    newest = ChainHead.objects.filter(pk=head.pk, sequence=head.sequence, hash=head.hash)
+    if not newest.update(sequence=event.sequence, hash=event.hash):
+        return False
+    event.save(force_insert=True)
+    head.sequence, head.hash = event.sequence, event.hash
+    return True
 
 
 def touch(rollout: Rollout) -> None:
@@ -115,7 +156,7 @@ def touch(rollout: Rollout) -> None:
     Rollout.objects.filter(pk=rollout.pk).update(version=models.F("version") + 1)
 
 
-@writing()
+@joining()
 def move_rollout(
     rollout: Rollout,
     to: RolloutState,
@@ -142,7 +183,7 @@ def move_rollout(
     )
 
 
-@writing()
+@joining()
 def move_wave(
     wave: Wave,
     to: WaveState,
@@ -158,7 +199,7 @@ def move_wave(
     before = WaveState(wave.state)
     move = find_move(WAVE_MOVES, before, to)
     _guarded(Wave, wave.pk, before.value, state=to.value, reason=because, **also)
-    wave.refresh_from_db()
+    wave.refresh_from_db(from_queryset=Wave.objects.select_related("rollout", "frozen_list"))
     record(
         f"{move.name}_wave",
         f"wave {wave.number}",
@@ -174,7 +215,7 @@ def move_wave(
     )
 
 
-@writing()
+@joining()
 def move_batch(
     batch: Batch,
     to: BatchState,
@@ -196,7 +237,7 @@ def move_batch(
     )
     if changed != 1:
         raise Overtaken(f"batch {batch.number} has moved on")
-    batch.refresh_from_db()
+    batch.refresh_from_db(from_queryset=Batch.objects.select_related("wave__rollout", "list"))
     record(
         f"{move.name}_batch" if "batch" not in move.name else move.name,
         f"wave {batch.wave.number} batch {batch.number}",
@@ -234,6 +275,7 @@ __all__ = [
     "Overtaken",
     "Refusal",
     "demand",
+    "joining",
     "move_batch",
     "move_rollout",
     "move_wave",

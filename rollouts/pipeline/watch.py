@@ -64,7 +64,9 @@ def _look_for_strangers(link: Connection, gateway: Gateway, now: datetime) -> No
 def _judge(package: Package, request: SfRequest, gateway: Gateway, now: datetime) -> None:
     batch = (
         Batch.objects.filter(sf_id=request.id)
-        .select_related("wave__rollout", "list", "connection")
+        .select_related(
+            "wave__rollout", "list__wave__rollout", "list__to_version__package", "connection"
+        )
         .first()
     )
     if batch is None:

@@ -72,10 +72,9 @@ class _Zones:
     """People's words on zones: those on an org go before those on its customer."""
 
     def __init__(self) -> None:
-        words = ZoneWord.objects.in_force()
-        of_accounts = words.exclude(account=None).values_list("account_id", "zone")
-        self.by_org = dict(words.exclude(org=None).values_list("org_id", "zone"))
-        self.by_account = dict(of_accounts)
+        words = list(ZoneWord.objects.in_force().values_list("org_id", "account_id", "zone"))
+        self.by_org = {org: zone for org, _, zone in words if org}
+        self.by_account = {one: zone for _, one, zone in words if one}
 
     def of(
         self, org: int, account: _Account | None, instance: str

@@ -10,7 +10,7 @@ from django.db import connection
 from rollouts.domain.lifecycle import BatchState
 from rollouts.models import Batch, Rollout
 from rollouts.pipeline import clock as pipeline_clock
-from rollouts.pipeline import control, prepare
+from rollouts.pipeline import control, prepare, timing
 from rollouts.pipeline.leases import claimed
 from rollouts.pipeline.transitions import Overtaken, move_batch
 from tests.support.trouble import (
@@ -62,6 +62,7 @@ def test_one_batchs_trouble_does_not_stop_the_others(
 
     monkeypatch.setattr("rollouts.pipeline.arm.arm", create)
     monkeypatch.setattr(prepare, "create", create)
+    world.clock.at = timing.arm_from(first, wave.rollout.policy)
     world.ticks()
     assert seen == [first.pk, second.pk]
     nothing_swallowed.clear()

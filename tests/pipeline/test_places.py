@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollouts.models import FrozenList, FrozenOrg
-from rollouts.pipeline import conduct
+from rollouts.pipeline import wave_counts
 from tests.support.hours import in_zone, keys
 from tests.support.trouble import only_planned
 from tests.support.world import World
@@ -15,7 +15,7 @@ def test_a_working_day_is_counted_in_the_zones_that_were_frozen(world: World) ->
     in_zone(world, orgs[1], "Pacific/Auckland")
     wave = world.freeze(only_planned(world, orgs))
 
-    assert conduct._places(wave) == (frozenset(), frozenset({"Asia/Tokyo", "Pacific/Auckland"}))
+    assert wave_counts.places(wave) == (frozenset(), frozenset({"Asia/Tokyo", "Pacific/Auckland"}))
 
 
 def test_a_list_from_before_zones_were_kept_goes_by_the_instances(world: World) -> None:
@@ -30,7 +30,7 @@ def test_a_list_from_before_zones_were_kept_goes_by_the_instances(world: World) 
             list=old, org=target.org, from_version=target.from_version, place=target.place
         )
 
-    regions, zones = conduct._places(wave)
+    regions, zones = wave_counts.places(wave)
 
     assert zones == frozenset()
     assert regions

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from rollouts.domain.permissions import Permission
 from rollouts.models import Account, Exclusion, Org, Person
@@ -72,19 +72,14 @@ def barred(
 _Row = tuple[int, int | None, int | None, str, datetime | None, str | None]
 
 
-def of_org(org: Org, now: datetime) -> list[Exclusion]:
-    """Return all that keeps one org from being pushed, its own first."""
-    rows = list(
-        Exclusion.objects.in_force(now).filter(org=org).select_related("by", "end_asked_by")
+def of_org(org: Org, account: Account | None, now: datetime) -> list[Exclusion]:
+    """Return all that keeps an org of this customer from being pushed, its own first: one query."""
+    about = Q(org=org) if account is None else Q(org=org) | Q(account=account)
+    rows = Exclusion.objects.in_force(now).filter(about)
+    return sorted(
+        rows.select_related("by", "account", "end_asked_by"),
+        key=lambda row: (row.account_id is not None, row.pk),
     )
-    account = customers.customers_of([org.pk]).get(org.pk)
-    if account is not None:
-        rows += (
-            Exclusion.objects.in_force(now)
-            .filter(account=account)
-            .select_related("by", "account", "end_asked_by")
-        )
-    return rows
 
 
 @writing()

@@ -24,6 +24,7 @@ from rollouts.pipeline.transitions import Refusal, demand, record, writing
 MIGRATION = "1gp-to-2gp"
 _TAG = re.compile(r"[a-z0-9][a-z0-9 ._-]{0,38}")
 _AT_ONCE = 900
+_PAST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +93,27 @@ def _heap(marks: Iterable[tuple[str, str]]) -> Said:
 
 def of_org(org: Org) -> Said:
     """Return what is said of one org, by itself or through its customer."""
-    owned = customers.owners([org.pk])
-    account = owned[org.pk].account if org.pk in owned else None
-    return said_of({org.pk: account}).get(org.pk, NOTHING)
+    return sum_of(told_of(org, customers.customers_of([org.pk]).get(org.pk))[0])
 
 
-def standing_of(org: Org, account: Account | None) -> list[Mark]:
-    """List the marks that speak of an org, its own and its customer's, newest first."""
-    rows = Mark.objects.standing().select_related("by", "account")
-    found = list(rows.filter(org=org))
-    return sorted([*found, *(rows.filter(account=account) if account else ())],
-                  key=lambda mark: -mark.pk)  # fmt: skip
+def told_of(org: Org, account: Account | None) -> tuple[list[Mark], list[Mark]]:
+    """List the marks that speak of an org, its own and its customer's, newest first: one query.
 
-
-def taken_off_of(org: Org, account: Account | None) -> list[Mark]:
-    """List the latest marks that once spoke of an org and were taken off."""
+    Returns those that stand, and the latest of those that were taken off.
+    """
     about = Q(org=org) if account is None else Q(org=org) | Q(account=account)
-    rows = Mark.objects.filter(about).exclude(ended_at=None)
-    return list(rows.select_related("by", "ended_by", "account").order_by("-ended_at", "-pk")[:20])
+    rows = Mark.objects.filter(about).select_related("by", "ended_by", "account").order_by("-pk")
+    standing: list[Mark] = []
+    past: list[Mark] = []
+    for mark in rows:
+        (standing if mark.ended_at is None else past).append(mark)
+    return standing, past[:_PAST]
+
+
+def sum_of(standing: Iterable[Mark]) -> Said:
+    """Add up the standing marks of an org and of its customer."""
+    of_org_last = sorted(standing, key=lambda mark: (mark.org_id is not None, mark.pk))
+    return _heap((mark.kind, mark.value) for mark in of_org_last)
 
 
 def clean_tag(text: str) -> str:

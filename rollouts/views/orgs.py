@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -13,7 +14,7 @@ from rollouts.access import Request, can, may
 from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
 from rollouts.forms_orgs import MarkForm
-from rollouts.models import Attempt, Org, Target
+from rollouts.models import Account, Attempt, Org, Target
 from rollouts.pipeline import customers, exclusions, history, licences, lookup, marks, refresh
 from rollouts.pipeline.report.hours import hours_of
 from rollouts.pipeline.transitions import Refusal
@@ -112,7 +113,7 @@ def _detail(request: Request, found: Org) -> dict[str, object]:
         "may_sync": can(request, Permission.SYNC),
         "may_plan": can(request, Permission.PLAN),
         "may_exclude": can(request, Permission.EXCLUDE),
-        **_said(found),
+        **_said(found, request.now),
         "licences": licences.of_org(found),
         "answers": lookup.org_answer(found, request.now),
         "changes": changes,
@@ -126,19 +127,20 @@ def _detail(request: Request, found: Org) -> dict[str, object]:
         "family": family.order_by("name"),
         "hours": hours_of(found, request.now),
         "may_keep": can(request, Permission.KEEP_CALENDAR),
-        "exclusions": exclusions.of_org(found, request.now),
     }
 
 
-def _said(found: Org) -> dict[str, object]:
-    """Gather what people say of an org: whose it is, its marks, and the form for another one."""
-    owned = customers.owners([found.pk]).get(found.pk)
-    account = customers.customers_of([found.pk]).get(found.pk)
+def _said(found: Org, now: datetime) -> dict[str, object]:
+    """Gather what people say of an org: whose it is, its marks, and why it must not be pushed."""
+    owned = customers.owners_of({found.pk: (found.key, found.parent_key)}).get(found.pk)
+    account = Account.objects.get(pk=owned.account) if owned else None
+    standing, taken_off = marks.told_of(found, account)
     return {
         "account": account,
         "account_by": customers.BY_WORDS[owned.by] if owned else "",
-        "said": marks.of_org(found),
-        "standing": marks.standing_of(found, account),
-        "taken_off": marks.taken_off_of(found, account),
+        "said": marks.sum_of(standing),
+        "standing": standing,
+        "taken_off": taken_off,
         "mark_form": MarkForm(auto_id="mark_%s"),
+        "exclusions": exclusions.of_org(found, account, now),
     }

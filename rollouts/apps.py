@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.db import connection
 from django.db.models.signals import post_migrate
 
 
@@ -21,7 +22,10 @@ class RolloutsConfig(AppConfig):
 
 def _install_freezes(**_: object) -> None:
     """Add those that a newer version brings; a simulation adds its own when it begins."""
+    from rollouts.models import FreezeRow
     from rollouts.pipeline import calendar, clock
 
-    if not settings.SIMULATION:
+    # Somebody may have gone back to a version that had no calendar.
+    there = FreezeRow._meta.db_table in connection.introspection.table_names()  # noqa: SLF001
+    if there and not settings.SIMULATION:
         calendar.install_built_in(clock.now())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db.models.signals import post_migrate
 
 from rollouts.domain.freezes import FiscalEnd, Period, Scope, Yearly, together
 from rollouts.domain.release_calendar import BUILT_IN
@@ -172,6 +175,19 @@ def test_what_comes_along_comes_once_and_stays_as_people_left_it(fleet: Fleet) -
     calendar.confirm_override(asked, by=fleet.ari, now=NOW)
     assert calendar.install_built_in(LATER) == 0
     assert not FreezeRow.objects.in_force().filter(built_in="christmas").exists()
+
+
+def test_a_real_installation_gets_them_with_its_tables_and_a_simulation_does_not(
+    fleet: Fleet, settings: Any
+) -> None:
+    config = apps.get_app_config("rollouts")
+    post_migrate.send(sender=config, app_config=config)
+    assert not FreezeRow.objects.exists()
+
+    settings.SIMULATION = False
+    post_migrate.send(sender=config, app_config=config)
+    assert FreezeRow.objects.in_force().count() == len(BUILT_IN)
+    assert Event.objects.filter(action="add_freeze", person=None).count() == len(BUILT_IN)
 
 
 def test_release_weekends_say_their_source_and_which_are_guessed(fleet: Fleet) -> None:

@@ -81,7 +81,7 @@ def running(home: Path, *, speed: float, orgs: int) -> Iterator[Demo]:
 @pytest.fixture(scope="session")
 def fleet(demo: Demo) -> Fleet:
     """The orgs to plan with."""
-    return Fleet(demo.world)
+    return Fleet(demo.world, demo.database)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,13 @@ ORDER BY s.id
 """
 
 
+_SPOKEN_OF = """
+SELECT key FROM rollouts_org WHERE id IN (
+    SELECT org_id FROM rollouts_mark UNION SELECT org_id FROM rollouts_exclusion
+)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Subscriber:
     """One org: its 15-character id and what it has of one package."""
@@ -33,9 +40,12 @@ class Subscriber:
 class Fleet:
     """Hands out orgs, each at most once: an org can be in one open rollout at a time."""
 
-    def __init__(self, world: Path) -> None:
+    def __init__(self, world: Path, database: Path) -> None:
+        """``world`` is the simulator's database, ``database`` Pushboard's own."""
         self._world = world
-        self._given: set[str] = set()
+        # Volunteers, never-first and excluded orgs go other ways than the stories tell.
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as rows:
+            self._given = {key[:15] for (key,) in rows.execute(_SPOKEN_OF)}
 
     def all(self) -> list[Subscriber]:
         """Every org with every package that it has, as Salesforce has it now."""

@@ -80,8 +80,10 @@ def judge(check: Check) -> Verdict:
 
 
 def tests_pass(arguments: list[str]) -> bool:
-    """Run the tests, which speak for themselves."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "not browser and not slow", *arguments]
+    """Run the tests, which speak for themselves; all of them share two cores, some need one."""
+    spread = [] if arguments else ["-n", "2", "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not browser and not slow"]
+    command += [*spread, *arguments]
     return not subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=False).returncode
 
 
@@ -89,7 +91,7 @@ def main(arguments: list[str]) -> int:
     """Run what was asked for. The exit code says all."""
     began = time.monotonic()
     failed: list[str] = []
-    # The checks have one core and the tests the other; their lines come after the tests' own.
+    # The checks run beside the tests; their lines come after the tests' own.
     with ThreadPoolExecutor(max_workers=1) as pool:
         checks = LINT if arguments in ([], ["lint"]) else ()
         verdicts = pool.map(judge, checks)

@@ -77,12 +77,12 @@ def made(rule: dict[str, Any]) -> Audience:
     return Audience(**sets)
 
 
-@pytest.mark.parametrize("rule", FITTING, ids=str)
+@pytest.mark.parametrize("rule", FITTING, ids=" and ".join)
 def test_an_org_that_fulfils_the_condition_is_in(rule: dict[str, Any]) -> None:
     assert made(rule).matches(ACME)
 
 
-@pytest.mark.parametrize("rule", OTHER, ids=str)
+@pytest.mark.parametrize("rule", OTHER, ids=" and ".join)
 def test_an_org_that_does_not_is_out(rule: dict[str, Any]) -> None:
     assert not made(rule).matches(ACME)
 

@@ -206,7 +206,9 @@ CASES: list[tuple[Callable[[Simulator], Connection], str, Kind, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "where", "kind", "says"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("given", "where", "kind", "says"), CASES, ids=[given.__name__ for given, *_ in CASES]
+)
 def test_each_failure_has_its_own_sentence_here_and_in_doctor(
     given: Callable[[Simulator], Connection], where: str, kind: Kind, says: str
 ) -> None:

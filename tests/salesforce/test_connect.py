@@ -65,6 +65,7 @@ def installation(settings: Any) -> Iterator[Any]:
         "name": "Packaging org",
         "timeout": 10.0,
         "ca_bundle": "",
+        "calls_reserve": 50,
     }
     yield settings
     forget_gateways()

@@ -206,25 +206,23 @@ CASES: list[tuple[Callable[[Simulator], Connection], str, Kind, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("given", "where", "kind", "says"), CASES, ids=[given.__name__ for given, *_ in CASES]
-)
+@pytest.mark.parametrize(("fit", "key", "kind", "says"), CASES, ids=[c[0].__name__ for c in CASES])
 def test_each_failure_has_its_own_sentence_here_and_in_doctor(
-    given: Callable[[Simulator], Connection], where: str, kind: Kind, says: str
+    fit: Callable[[Simulator], Connection], key: str, kind: Kind, says: str
 ) -> None:
-    with failing(given) as link:
+    with failing(fit) as link:
         checks = proved(link)
         out = StringIO()
         with pytest.raises(CommandError, match="not ok"):
             call_command("doctor", name=link.name, stdout=out)
 
-    wrong = {key: one for key, one in checks.items() if one.verdict is Verdict.BAD}
-    assert list(wrong) == [where]
-    assert wrong[where].kind == kind
-    assert says in f"{wrong[where].says} {wrong[where].do}"
-    assert wrong[where].do
+    wrong = {name: one for name, one in checks.items() if one.verdict is Verdict.BAD}
+    assert list(wrong) == [key]
+    assert wrong[key].kind == kind
+    assert says in f"{wrong[key].says} {wrong[key].do}"
+    assert wrong[key].do
     assert says in out.getvalue()
-    assert wrong[where].do in out.getvalue()
+    assert wrong[key].do in out.getvalue()
 
 
 def test_an_api_version_that_the_org_does_not_answer_is_said(settings: Any) -> None:

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
+
+_ONLY = 1
+
+
+class DeploymentManager(models.Manager["Deployment"]):
+    """The one row there may be."""
+
+    def here(self, *, simulation: bool, now: datetime) -> Deployment:
+        """Return this installation's row, made at the first call.
+
+        Workers that start at once on an empty database all find none: the key is fixed, so that
+        the database lets one of them make it and the others find it.
+        """
+        row = self.order_by("pk").first()
+        if row is not None:
+            return row
+        values = {"simulation": simulation, "created_at": now}
+        return self.get_or_create(pk=_ONLY, defaults=values)[0]
 
 
 class Deployment(models.Model):
@@ -20,6 +39,8 @@ class Deployment(models.Model):
     )
     restored_why = models.TextField(blank=True)
     generation = models.IntegerField(default=0, help_text="raised by each match after a restore")
+
+    objects = DeploymentManager()
 
     def __str__(self) -> str:
         return f"{'simulation' if self.simulation else 'real'} {self.installation}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 from django.conf import settings
-from django.db import transaction
 
 from rollouts.models import Connection, Deployment
 from rollouts.pipeline import clock
@@ -22,10 +21,7 @@ def demand_mode() -> bool:
     Invented people and pushes must never be taken for real ones, nor real connections be opened
     with a fast clock and well-known passwords. Raises WrongMode; asked once per process.
     """
-    with transaction.atomic():
-        row = Deployment.objects.select_for_update().first()
-        if row is None:
-            row = Deployment.objects.create(simulation=settings.SIMULATION, created_at=clock.now())
+    row = Deployment.objects.here(simulation=settings.SIMULATION, now=clock.now())
     odd = Connection.objects.exclude(simulated=settings.SIMULATION).exists()
     if row.simulation != settings.SIMULATION or odd:
         made, asked = ("simulation", "production")[:: 1 if row.simulation else -1]

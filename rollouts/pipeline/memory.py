@@ -19,7 +19,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet, Subquery
 
 from rollouts.models import ChainHead, Connection, Deployment, Event
@@ -50,11 +49,7 @@ _here: list[UUID] = []
 
 def deployment() -> Deployment:
     """Return the row of this installation, made at the first call."""
-    row = Deployment.objects.first()
-    if row is not None:
-        return row
-    with transaction.atomic():
-        return Deployment.objects.create(simulation=settings.SIMULATION, created_at=clock.now())
+    return Deployment.objects.here(simulation=settings.SIMULATION, now=clock.now())
 
 
 def restored() -> bool:
@@ -120,7 +115,7 @@ def _note_first() -> tuple[Note | None, Deployment, ChainHead | None]:
         # The first look of this process, or the database is another one by now.
         _here[:] = [deployment().installation]
         note = _note(_here[0])
-        row = _with_head().get()
+        row = _with_head().get(installation=_here[0])
     head = row.head_sequence, row.head_hash
     return note, row, None if None in head else ChainHead(sequence=head[0], hash=head[1])
 

@@ -42,7 +42,13 @@ class Battery:
 
 _BLOWS = "--kills 250 --stops 50 --redis 12 --postgres 12 --cuts 40 --longest 25 --write"
 BATTERIES = (
-    Battery("stories", "pytest", None, "-q tests/stories tests/house/test_broker_bounce.py"),
+    Battery(
+        "stories",
+        "pytest",
+        None,
+        "-q tests/stories tests/house/test_broker_bounce.py",
+        lane="schedules",
+    ),
     # Invariants and whatever two workers may do at once, on the engine that production has.
     Battery("postgres", "tests.postgres_gate", None, "tests/models tests/pipeline tests/stories"),
     Battery(

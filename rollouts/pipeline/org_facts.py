@@ -6,9 +6,7 @@ that plans for 100,000 orgs waits for this.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -56,21 +54,6 @@ class _Right(NamedTuple):
 
 
 _NONE = _Right()
-
-
-@contextmanager
-def without_collecting() -> Iterator[None]:
-    """Leave the garbage collector off for a moment in which much is made and all of it stays.
-
-    It would look through the growing heap again and again, which takes a third of the time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def of_package(package: Package, *, also_gone: Collection[str] = ()) -> list[Known]:

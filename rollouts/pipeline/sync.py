@@ -15,6 +15,7 @@ from typing import TypeVar
 from rollouts.models import Connection, Package, SyncRun
 from rollouts.pipeline import clock, connections, exclusions, letting
 from rollouts.pipeline.catalog import store_catalog
+from rollouts.pipeline.heap import without_collecting
 from rollouts.pipeline.leases import beat
 from rollouts.pipeline.subscribers import Tally, TooManyGone, fold, store
 from rollouts.pipeline.transitions import Refusal, record
@@ -120,9 +121,11 @@ def sync_package(package: Package, gateway: Gateway, *, full: bool = True) -> Sy
     complete = since is None
     run = SyncRun.objects.create(package=package, full=complete, read_at=read_at)
     try:
-        rows = _read(partial(_subscribers, package, gateway, since))
-        leave = letting.use(run) if complete else None
-        tally = store(package, rows, run, complete=complete, let_through=leave.orgs if leave else 0)
+        with without_collecting():
+            rows = _read(partial(_subscribers, package, gateway, since))
+            leave = letting.use(run) if complete else None
+            let_through = leave.orgs if leave else 0
+            tally = store(package, rows, run, complete=complete, let_through=let_through)
     except SalesforceError as error:
         return _ended(run, problem=str(error))
     except TooManyGone as many:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
 from django.db.models import F, Q, QuerySet
 
 from rollouts.domain import ids
-from rollouts.domain.permissions import Permission
-from rollouts.models import Account, CustomerWord, Licence, Org, Person
-from rollouts.pipeline.transitions import Refusal, demand, record, writing
+from rollouts.models import Account, CustomerWord, Licence, Org
+from rollouts.pipeline.transitions import Refusal
 
 V = TypeVar("V")
 # So many values go into one query; for more orgs than `_WHOLE` the whole table is read instead.
@@ -127,46 +125,6 @@ def account_of(text: str) -> Account:
     if len(found) > 1:
         raise Refusal(f"Several accounts are called “{wanted[:60]}”. Give the account's ID.")
     return found[0]
-
-
-@writing()
-def set_customer(
-    org: Org, account: Account | None, *, by: Person, reason: str, now: datetime
-) -> CustomerWord:
-    """Say whose org this is, or with None that the licence shall tell; the older word is kept.
-
-    Raises Forbidden, or Refusal without a reason or when it would change nothing.
-    """
-    demand(by, Permission.PLAN, now)
-    if not reason.strip():
-        raise Refusal("Say how you know whose org it is; it stays in the history.")
-    last = CustomerWord.objects.filter(org=org).order_by("-pk").first()
-    if (last.account_id if last else None) == (account.pk if account else None):
-        raise Refusal(
-            f"It is noted already that this org is {account}'s."
-            if account
-            else "Nobody has said whose org it is, so the licence tells already."
-        )
-    before = customers_of([org.pk]).get(org.pk)
-    word = CustomerWord.objects.create(
-        org=org, account=account, reason=reason.strip()[:400], by=by, at=now
-    )
-    after = customers_of([org.pk]).get(org.pk)
-    record(
-        "set_customer",
-        f"org {org.key}",
-        now=now,
-        by=by,
-        before=_named(before),
-        after=_named(after),
-        reason=word.reason,
-        detail={"account": account.sf_id if account else ""},
-    )
-    return word
-
-
-def _named(account: Account | None) -> str:
-    return account.name[:20] if account else "no customer"
 
 
 def _orgs(wanted: Collection[int]) -> list[tuple[int, str, str]]:

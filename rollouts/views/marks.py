@@ -10,7 +10,7 @@ from rollouts.access import Request, may
 from rollouts.domain.permissions import Permission
 from rollouts.forms_orgs import CustomerForm, MarkForm
 from rollouts.models import Account, MarkKind, Org
-from rollouts.pipeline import customers, marks
+from rollouts.pipeline import customer_words, customers, marks
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.orgs import known_org
@@ -78,7 +78,7 @@ def customer(request: Request, key: str) -> HttpResponse:
         return page(status=UNPROCESSABLE)
     return act(
         request,
-        lambda: customers.set_customer(
+        lambda: customer_words.set_customer(
             org,
             _account(form.cleaned_data["customer"]),
             by=request.user,

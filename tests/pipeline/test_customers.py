@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rollouts.models import Account, Connection, Event, Licence, Org
-from rollouts.pipeline import customers
+from rollouts.pipeline import customer_words, customers
 from rollouts.pipeline.customers import By
 from rollouts.pipeline.transitions import Forbidden, Refusal
 from tests.views import world as worlds
@@ -116,7 +116,7 @@ def test_a_persons_word_wins_also_for_the_orgs_sandboxes(world: World, link: Con
     licence(link, parent, account(link, "Reseller"))
     real = account(link, "The customer itself")
 
-    customers.set_customer(
+    customer_words.set_customer(
         parent, real, by=world.people["pia"], reason="the contract says so", now=NOW
     )
 
@@ -131,9 +131,9 @@ def test_a_word_can_be_taken_back_and_both_stay_in_the_history(
     licence(link, org, account(link, "ACME"))
     other = account(link, "Blue Ridge")
     pia = world.people["pia"]
-    customers.set_customer(org, other, by=pia, reason="asked by phone", now=NOW)
+    customer_words.set_customer(org, other, by=pia, reason="asked by phone", now=NOW)
 
-    customers.set_customer(org, None, by=pia, reason="it was a mistake", now=NOW)
+    customer_words.set_customer(org, None, by=pia, reason="it was a mistake", now=NOW)
 
     assert whose(org) == "ACME"
     told = Event.objects.filter(action="set_customer").order_by("sequence")
@@ -147,11 +147,11 @@ def test_a_word_needs_a_planner_and_a_reason(world: World, link: Connection) -> 
     org, acme = production(world), account(link, "ACME")
 
     with pytest.raises(Forbidden):
-        customers.set_customer(org, acme, by=world.people["sue"], reason="x", now=NOW)
+        customer_words.set_customer(org, acme, by=world.people["sue"], reason="x", now=NOW)
     with pytest.raises(Refusal, match="Say how you know"):
-        customers.set_customer(org, acme, by=world.people["pia"], reason=" ", now=NOW)
+        customer_words.set_customer(org, acme, by=world.people["pia"], reason=" ", now=NOW)
     with pytest.raises(Refusal, match="the licence tells already"):
-        customers.set_customer(org, None, by=world.people["pia"], reason="x", now=NOW)
+        customer_words.set_customer(org, None, by=world.people["pia"], reason="x", now=NOW)
 
     assert not org.customer_words.exists()
 

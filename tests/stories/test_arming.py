@@ -25,7 +25,7 @@ from rollouts.pipeline import (
     approve,
     arm,
     control,
-    customers,
+    customer_words,
     exclusions,
     holds,
     leases,
@@ -100,7 +100,7 @@ def customer_excluded(world: World, batch: Batch) -> None:
     link = Connection.objects.create(name="License org", role="lmo", login_url="http://127.0.0.1:9")
     acme = Account.objects.create(connection=link, sf_id="001000000000001AAA", name="ACME")
     exclusions.exclude(acme, reason="x", until=None, by=world.ari, now=world.clock())
-    customers.set_customer(
+    customer_words.set_customer(
         attempt.org, acme, by=world.pia, reason="it has become theirs", now=world.clock()
     )
 

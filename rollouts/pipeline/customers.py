@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -60,16 +61,19 @@ def owners(orgs: Iterable[int]) -> dict[int, Owned]:
     return owners_of({pk: (key, parent) for pk, key, parent in rows})
 
 
-def owners_of(orgs: Mapping[int, tuple[str, str]]) -> dict[int, Owned]:
+def owners_of(
+    orgs: Mapping[int, tuple[str, str]], *, said_by: datetime | None = None
+) -> dict[int, Owned]:
     """Return the same for orgs whose rows are known already.
 
     Args:
         orgs: by row, the 18-character ids of the org and of the org it is a sandbox of, or "".
+        said_by: count only what people had said at this moment; licences are today's.
     """
     parents = {parent for _, parent in orgs.values() if parent}
     known = {key: pk for pk, (key, _) in orgs.items()}
     known |= {key: pk for pk, key in _by_key(parents - set(known))}
-    words = _words(set(orgs) | {known[key] for key in parents if key in known})
+    words = _words(set(orgs) | {known[key] for key in parents if key in known}, said_by)
     licences = _licences({key for key, _ in orgs.values()} | parents)
 
     # One value for all orgs of a customer that are known the same way.
@@ -94,6 +98,24 @@ def owners_of(orgs: Mapping[int, tuple[str, str]]) -> dict[int, Owned]:
         elif mine is not None:
             found[pk] = owned(mine, By.LICENCE)
     return found
+
+
+def moved_since(orgs: Iterable[int], moment: datetime) -> dict[int, str]:
+    """Return whose orgs were at a moment, by the account's id or "", if people spoke of them since.
+
+    One query where nobody has.
+    """
+    words = CustomerWord.objects.filter(at__gt=moment)
+    spoken = dict(words.values_list("org_id", "org__key"))
+    if not spoken:
+        return {}
+    keys = set(spoken.values())
+    rows = {
+        pk: (key, parent) for pk, key, parent in _orgs(set(orgs)) if pk in spoken or parent in keys
+    }
+    owned = owners_of(rows, said_by=moment)
+    accounts = _accounts({one.account for one in owned.values()})
+    return {pk: accounts[owned[pk].account].sf_id if pk in owned else "" for pk in rows}
 
 
 def orgs_of(account: Account) -> list[int]:
@@ -141,11 +163,14 @@ def _by_key(keys: Collection[str]) -> list[tuple[int, str]]:
     return [row for part in _parts(keys) for row in rows.filter(key__in=part)]
 
 
-def _words(orgs: Collection[int]) -> dict[int, int]:
+def _words(orgs: Collection[int], said_by: datetime | None) -> dict[int, int]:
     """Return the account that people have named for these orgs, newest word last."""
     # People name few customers by hand: the whole table is small beside that of the orgs.
-    rows = CustomerWord.objects.order_by("pk").values_list("org_id", "account_id")
-    said: dict[int, int | None] = {org: account for org, account in rows if org in orgs}
+    words = CustomerWord.objects.order_by("pk")
+    rows = words if said_by is None else words.filter(at__lte=said_by)
+    said: dict[int, int | None] = {
+        org: account for org, account in rows.values_list("org_id", "account_id") if org in orgs
+    }
     return {org: account for org, account in said.items() if account is not None}
 
 

@@ -12,7 +12,9 @@ from rollouts.domain.freeze_rules import read as read_rule
 from rollouts.domain.freezes import (
     BadFreeze,
     ClosedSpan,
+    FiscalEnd,
     Freeze,
+    Rule,
     Scope,
     Subject,
     closed_spans,
@@ -21,9 +23,12 @@ from rollouts.domain.freezes import (
 from rollouts.domain.spans import Span, Spans, union, without
 from rollouts.domain.walls import UnknownZone, zone
 from rollouts.models import FiscalYear, FreezeOverride, FreezeRow, Maintenance, Package
+from rollouts.pipeline.customers import moved_since
 from rollouts.pipeline.zones import Whereabouts, whereabouts
 
 __all__ = ["ClosedSpan", "closed_for", "freeze_of", "together"]
+# When a customer's fiscal year begins unless somebody says otherwise.
+_JANUARY = 1
 
 
 def closed_for(
@@ -33,43 +38,52 @@ def closed_for(
     now: datetime,
     *,
     places: Mapping[int, Whereabouts] | None = None,
+    agreed_at: datetime | None = None,
 ) -> dict[int, tuple[ClosedSpan, ...]]:
     """Return what is closed for each org, by its row, each stretch with its reason.
 
     Overrides that two people gave are taken off, from their word until they expire. A freeze that
     can't be read closes all of ``within``: what is not understood is held. The stretches may
     overlap; ``freeze_id`` is "freeze 12" or "maintenance 7". ``places`` are the orgs' whereabouts
-    where the caller has just read them.
+    where the caller has just read them. With ``agreed_at`` the fiscal ends of that moment
+    close beside today's: a word on a fiscal year opens nothing of what was agreed on then.
     """
     freezes, closed = _freezes(within)
     at_work = _maintenance(within)
     # Nothing is set aside where nothing is closed, and only freezes ask when a year begins.
     aside = _aside(package, now) if freezes or at_work[""] else {}
     fiscal = _fiscal_starts() if freezes else {}
+    found_places = whereabouts(orgs, now) if places is None else places
+    agreed: dict[int, int] = {}
+    if agreed_at is not None and any(_by_customers_year(freeze.rule) for freeze in freezes):
+        agreed = _fiscal_then(found_places, agreed_at)
     named = {
         scope: {key for freeze in freezes if freeze.scope is scope for key in freeze.among}
         for scope in (Scope.ORG, Scope.CUSTOMER)
     }
     # Whom no freeze names is like all others of the same time and place: that is computed once.
-    shared: dict[tuple[int, str, str, str, int], tuple[ClosedSpan, ...]] = {}
+    shared: dict[tuple[int, str, str, str, frozenset[int]], tuple[ClosedSpan, ...]] = {}
     found = {}
-    for pk, place in (whereabouts(orgs, now) if places is None else places).items():
+    for pk, place in found_places.items():
         org = place.key if place.key in named[Scope.ORG] else ""
         customer = place.customer if place.customer in named[Scope.CUSTOMER] else ""
-        start = fiscal.get(place.customer, 1)
-        alike = (id(place.time), place.instance, org, customer, start)
+        start = fiscal.get(place.customer, _JANUARY)
+        starts = frozenset({start, agreed.get(pk, start)})
+        alike = (id(place.time), place.instance, org, customer, starts)
         closing = shared.get(alike)
         if closing is None:
-            subject = Subject(
-                org=org,
-                customer=customer,
-                region=region(place.instance),
-                package=package.sf_id if package else "",
-                instance=place.instance,
-                zones=place.time.zones,
-                fiscal_start=start,
-            )
-            known = (*closed_spans(freezes, subject, within), *at_work.get(subject.instance, ()))
+            known = set(at_work.get(place.instance, ()))
+            for month in starts:
+                subject = Subject(
+                    org=org,
+                    customer=customer,
+                    region=region(place.instance),
+                    package=package.sf_id if package else "",
+                    instance=place.instance,
+                    zones=place.time.zones,
+                    fiscal_start=month,
+                )
+                known.update(closed_spans(freezes, subject, within))
             closing = shared[alike] = tuple(sorted((*closed, *_less(known, aside))))
         found[pk] = closing
     return found
@@ -141,6 +155,18 @@ def _maintenance(within: Span) -> dict[str, list[ClosedSpan]]:
 def _fiscal_starts() -> dict[str, int]:
     rows = FiscalYear.objects.in_force()
     return dict(rows.values_list("account__sf_id", "month"))
+
+
+def _by_customers_year(rule: Rule) -> bool:
+    return isinstance(rule, FiscalEnd) and rule.year_starts is None
+
+
+def _fiscal_then(places: Mapping[int, Whereabouts], at: datetime) -> dict[int, int]:
+    """Return in which month each org's fiscal year began, by what people had said at a moment."""
+    rows = FiscalYear.objects.filter(Q(ended_at=None) | Q(ended_at__gt=at), since__lte=at)
+    months = dict(rows.values_list("account__sf_id", "month"))
+    whose = moved_since(places, at)
+    return {pk: months.get(whose.get(pk, place.customer), _JANUARY) for pk, place in places.items()}
 
 
 def _utc(moment: datetime) -> datetime:

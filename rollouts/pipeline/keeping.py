@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,10 +14,11 @@ from rollouts.domain.lifecycle import ATTEMPT_LIVE
 from rollouts.domain.org_time import OrgTime
 from rollouts.domain.schedule import Schedule, in_utc
 from rollouts.domain.spans import Span
+from rollouts.domain.walls import UnknownZone, zone
 from rollouts.domain.windows import BadWindow, parse
 from rollouts.models import Batch, FrozenList, FrozenOrg
 from rollouts.pipeline.freezes import closed_for
-from rollouts.pipeline.zones import DEFAULT, org_times, whereabouts
+from rollouts.pipeline.zones import DEFAULT, Whereabouts, org_times, whereabouts
 
 log = logging.getLogger(__name__)
 _LIVE = [state.value for state in ATTEMPT_LIVE]
@@ -93,7 +94,14 @@ def hours_of(
     except BadWindow as unreadable:
         log.warning("no org's hours are known: %s", unreadable)
         return {}
-    closed = closed_for(orgs, frozen.to_version.package, within, now, places=places)
+    closed = closed_for(
+        orgs,
+        frozen.to_version.package,
+        within,
+        now,
+        places=_either(places, agreed),
+        agreed_at=frozen.frozen_at,
+    )
     shared: dict[tuple[int, int, int], Hours] = {}
     found: dict[int, Hours] = {}
     for pk in orgs:
@@ -105,6 +113,38 @@ def hours_of(
             shared[which] = _hours(rule, time, stops)
         found[pk] = shared[which]
     return found
+
+
+def _either(
+    places: Mapping[int, Whereabouts], agreed: Mapping[int, Rule | None]
+) -> dict[int, Whereabouts]:
+    """Add the agreed zones to today's, so that freezes by an org's own clocks close in both.
+
+    An org of a zone that nobody knows any more is left out.
+    """
+    shared: dict[tuple[int, int], OrgTime | None] = {}
+    found: dict[int, Whereabouts] = {}
+    for pk, place in places.items():
+        rule = agreed.get(pk)
+        if rule is None or rule.zones in (place.time.zones, ("",)):
+            found[pk] = place
+            continue
+        which = id(rule), id(place.time)
+        if which not in shared:
+            shared[which] = _both(place.time, rule)
+        time = shared[which]
+        if time is not None:
+            found[pk] = replace(place, time=time)
+    return found
+
+
+def _both(time: OrgTime, rule: Rule) -> OrgTime | None:
+    try:
+        for name in rule.zones:
+            zone(name)
+    except UnknownZone:
+        return None
+    return replace(time, zones=tuple(dict.fromkeys((*time.zones, *rule.zones))))
 
 
 def _hours(rule: Rule | None, time: OrgTime, stops: tuple[ClosedSpan, ...]) -> Hours:

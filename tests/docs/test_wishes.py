@@ -36,12 +36,22 @@ def test_every_test_that_is_named_exists(named: str) -> None:
     assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
 
 
+def answers(address: str) -> bool:
+    """Say whether some page is at an address of ours."""
+    try:
+        resolve(address)
+    except Resolver404:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("address", re.findall(r"`(/[^`]+/)`", text(PAGE)))
 def test_every_page_that_is_named_exists(address: str) -> None:
     for placeholder, name in NAMES.items():
         address = address.replace(placeholder, name)
 
-    try:
-        resolve(address)
-    except Resolver404:
-        pytest.fail(f"no page answers {address}")
+    assert answers(address), f"no page answers {address}"
+
+
+def test_a_page_that_is_not_there_would_be_noticed() -> None:
+    assert not answers("/rollouts/hbr-4-3-0/no-such-page/")

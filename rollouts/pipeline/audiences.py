@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from rollouts.pipeline.transitions import Refusal
 
 _ENDS = [state.value for state in ROLLOUT_ENDS]
 _OVER = [TargetState.DONE.value, TargetState.FAILED.value, TargetState.LEFT_OVER.value]
+_AT_ONCE = 900
 _BESIDE = frozenset(
     {"largest_batch", "base", "saved", "saved_version", "skip_trials", "take_expired"}
 )
@@ -95,19 +96,21 @@ def candidates(
     choice: AudienceChoice,
     now: datetime,
     instead_of: Rollout | None = None,
+    *,
+    among: Collection[str] | None = None,
 ) -> list[Candidate]:
     """Gather every org that has the package, marked with what speaks against it.
 
     Orgs of the rollout ``instead_of`` are free: it is aborted for this one. Orgs that are named by
-    id are gathered also when they have the package no longer. Raises Refusal for an audience that
-    can't be judged.
+    id are gathered also when they have the package no longer. ``among`` names the only ones to
+    gather, by their ids. Raises Refusal for an audience that can't be judged.
     """
-    known = org_facts.of_package(version.package, also_gone=choice.named())
+    known = org_facts.of_package(version.package, also_gone=choice.named(), among=among)
     chosen = chooser(choice, version.package)
     barred = exclusions.barred(
         (row.pk for row in known), now, {row.pk: row.account for row in known}
     )
-    elsewhere = _elsewhere(instead_of)
+    elsewhere = _elsewhere(instead_of, None if among is None else [row.pk for row in known])
     today = now.date()
     return [
         Candidate(
@@ -138,14 +141,18 @@ def candidates(
     ]
 
 
-def _elsewhere(instead_of: Rollout | None) -> dict[int, str]:
-    """Return the running rollout that has an org, by the org's row."""
-    return dict(
+def _elsewhere(instead_of: Rollout | None, among: Sequence[int] | None) -> dict[int, str]:
+    """Return the running rollout that has an org, by the org's row; of these or of all orgs."""
+    rows = (
         Target.objects.exclude(rollout__state__in=_ENDS)
         .exclude(rollout=instead_of)
         .exclude(state__in=_OVER)
         .values_list("org_id", "rollout__slug")
     )
+    if among is None:
+        return dict(rows)
+    parts = (among[start : start + _AT_ONCE] for start in range(0, len(among), _AT_ONCE))
+    return dict(row for part in parts for row in rows.filter(org__in=part))
 
 
 def chooser(choice: AudienceChoice, package: Package) -> Callable[[Facts], bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -99,7 +99,6 @@ def _seen(rollout: Rollout, now: datetime) -> dict[str, str]:
     return found
 
 
-@writing()
 def decide(
     rollout: Rollout, items: Sequence[int], decision: Decision, *, by: Person, now: datetime
 ) -> int:
@@ -107,8 +106,23 @@ def decide(
 
     ``add`` puts late joiners into the first planned wave that the laws of the cut allow, whose
     list is then to be frozen and approved like any. Raises Overtaken for items that are decided
-    already, Refusal with what stands against it.
+    already or no longer so, Refusal with what stands against it.
     """
+    demand(by, Permission.PLAN, now)
+    facts = reshape.facts_of(rollout, now) if decision is Decision.ADD and items else {}
+    return _decide(rollout, items, decision, facts, by=by, now=now)
+
+
+@writing()
+def _decide(
+    rollout: Rollout,
+    items: Sequence[int],
+    decision: Decision,
+    facts: Mapping[str, Candidate],
+    *,
+    by: Person,
+    now: datetime,
+) -> int:
     demand(by, Permission.PLAN, now)
     held = Rollout.objects.select_for_update().get(pk=rollout.pk)
     rows = list(
@@ -126,7 +140,7 @@ def decide(
         if decision not in fitting:
             raise Refusal(f"{row.org.name} {words(row.what)}: that can't be {decision.label}.")
     if decision is Decision.ADD:
-        _add(held, rows, by, now)
+        _add(held, rows, facts, by, now)
     elif decision is not Decision.KEEP:
         _take_out(held, [row for row in rows if row.what != JOINED], by)
     DriftItem.objects.filter(pk__in=[row.pk for row in rows]).update(
@@ -146,7 +160,7 @@ def decide(
 
 def _take_out(rollout: Rollout, rows: Sequence[DriftItem], by: Person) -> None:
     for row in rows:
-        target = Target.objects.select_related("wave").get(rollout=rollout, org=row.org)
+        target = _waiting(rollout, row)
         if target.wave.state != WaveState.PLANNED.value:
             raise Refusal(
                 f"{row.org.name} is on the list of wave {target.wave.number}, which is "
@@ -158,8 +172,34 @@ def _take_out(rollout: Rollout, rows: Sequence[DriftItem], by: Person) -> None:
         target.wave.editors.add(by)
 
 
-def _add(rollout: Rollout, rows: Sequence[DriftItem], by: Person, now: datetime) -> None:
-    facts = reshape.facts_of(rollout, now)
+def _waiting(rollout: Rollout, row: DriftItem) -> Target:
+    """Return the org's target if it can still be left out. Raises Overtaken."""
+    targets = Target.objects.select_for_update(of=("self",)).select_related("wave")
+    target = targets.filter(rollout=rollout, org=row.org).first()
+    if target is None:
+        raise Overtaken(f"{row.org.name} is in no wave of this rollout any more. Look again.")
+    if target.state != TargetState.PLANNED.value:
+        raise Overtaken(
+            f"{row.org.name} is {target.state.replace('_', ' ')} by now, and what became of it "
+            "stays as it is. Look again."
+        )
+    if target.wave.started_at is not None:
+        raise Overtaken(
+            f"Wave {target.wave.number} has begun, with {row.org.name} on it. Keep it: it is "
+            "looked at again before its batch is armed."
+        )
+    return target
+
+
+def _add(
+    rollout: Rollout,
+    rows: Sequence[DriftItem],
+    known: Mapping[str, Candidate],
+    by: Person,
+    now: datetime,
+) -> None:
+    today = _today(rollout, rows, now)
+    facts = dict(known) | today
     shape = reshape.read(rollout).lanes
     old = set(lanes.broken(shape, facts, rollout.policy))
     versions = dict(
@@ -168,8 +208,13 @@ def _add(rollout: Rollout, rows: Sequence[DriftItem], by: Person, now: datetime)
         .values_list("org_id", "version_id")
     )
     for row in rows:
-        if row.org_id not in versions or row.org.key not in facts:
+        if row.org_id not in versions or row.org.key not in today:
             raise Overtaken(f"{row.org.name} no longer has the package. Look again.")
+        because = reason_out(today[row.org.key], rollout.to_version.number)
+        if because is not None:
+            raise Overtaken(
+                f"{row.org.name} can't be added any more: {WORDS[because]}. Look again."
+            )
         shape, at = _joined(shape, facts[row.org.key], facts, rollout, old)
         Target.objects.create(
             rollout=rollout,
@@ -182,6 +227,14 @@ def _add(rollout: Rollout, rows: Sequence[DriftItem], by: Person, now: datetime)
         wave.editors.add(by)
     for lane in lanes.settle(shape, rollout.policy):
         rollout.waves.filter(pk=lane.key).update(approvals_needed=lane.approvals)
+
+
+def _today(rollout: Rollout, rows: Sequence[DriftItem], now: datetime) -> dict[str, Candidate]:
+    """Read anew what is known of the orgs of these items, by the rollout's own audience."""
+    choice = AudienceChoice.from_json(rollout.audience)
+    keys = [row.org.key for row in rows]
+    people = candidates(rollout.to_version, choice, now, rollout, among=keys)
+    return {one.org: one for one in people}
 
 
 def _joined(

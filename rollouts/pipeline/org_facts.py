@@ -6,11 +6,11 @@ that plans for 100,000 orgs waits for this.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from django.db.models import Count, F
+from django.db.models import Count, F, Model, QuerySet
 
 from rollouts.domain.audience import Facts, Ring
 from rollouts.domain.lifecycle import AttemptState
@@ -19,7 +19,9 @@ from rollouts.models import Account, Attempt, Installation, Licence, Package
 from rollouts.pipeline import customers, marks
 from rollouts.pipeline.marks import NOTHING, Said
 
+R = TypeVar("R", bound=Model)
 TRIAL, INACTIVE = "Trial", "Inactive"
+_AT_ONCE = 900
 
 
 class Known(NamedTuple):
@@ -56,18 +58,21 @@ class _Right(NamedTuple):
 _NONE = _Right()
 
 
-def of_package(package: Package, *, also_gone: Collection[str] = ()) -> list[Known]:
+def of_package(
+    package: Package, *, also_gone: Collection[str] = (), among: Collection[str] | None = None
+) -> list[Known]:
     """Return all orgs that have the package, in the order of their ids.
 
-    ``also_gone`` names orgs (18 characters) to tell of though they have it no longer.
+    ``also_gone`` names orgs (18 characters) to tell of though they have it no longer; ``among``
+    names the only ones to tell of, which is quick where they are few.
     """
-    rows = _rows(package, also_gone)
+    rows = _rows(package, also_gone, among)
     owned = customers.owners_of({row[0]: (row[1], row[6]) for row in rows})
-    accounts = _sf_ids()
     whose = {pk: one.account for pk, one in owned.items()}
+    accounts = _sf_ids(None if among is None else set(whose.values()))
     said = marks.said_of({row[0]: whose.get(row[0]) for row in rows})
-    rights = _rights(package)
-    failures = _failures(package)
+    rights = _rights(package, among)
+    failures = _failures(package, among)
     numbers = {
         pk: (sf_id, Number(*number), released)
         for pk, sf_id, released, *number in package.versions.values_list(
@@ -104,41 +109,64 @@ def of_package(package: Package, *, also_gone: Collection[str] = ()) -> list[Kno
 _Row = tuple[int, str, bool, bool, str, str, str, int, bool | None, datetime | None]
 
 
-def _rows(package: Package, also_gone: Collection[str]) -> list[_Row]:
+def _rows(
+    package: Package, also_gone: Collection[str], among: Collection[str] | None
+) -> list[_Row]:
     found = Installation.objects.filter(package=package)
     columns = (
         "org_id", "org__key", "org__is_production", "org__is_own", "org__status",
         "org__instance", "org__parent_key", "version_id", "blocked", "gone_at",
     )  # fmt: skip
-    rows: list[_Row] = list(found.present().values_list(*columns))
+    rows: list[_Row] = [
+        row
+        for part in _narrowed(found.present(), "org__key", among)
+        for row in part.values_list(*columns)
+    ]
     if also_gone:
         wanted = frozenset(also_gone)
+        only = None if among is None else wanted & frozenset(among)
         rows += [
-            row for row in found.exclude(gone_at=None).values_list(*columns) if row[1] in wanted
+            row
+            for part in _narrowed(found.exclude(gone_at=None), "org__key", only)
+            for row in part.values_list(*columns)
+            if row[1] in wanted
         ]
     rows.sort(key=lambda row: row[1])
     return rows
 
 
-def _rights(package: Package) -> dict[str, _Right]:
+def _narrowed(
+    rows: QuerySet[R], column: str, among: Collection[str] | None
+) -> Iterator[QuerySet[R]]:
+    """Yield the rows of these values part by part, or with None all of them at once."""
+    if among is None:
+        yield rows
+        return
+    values = list(among)
+    for start in range(0, len(values), _AT_ONCE):
+        yield rows.filter(**{f"{column}__in": values[start : start + _AT_ONCE]})
+
+
+def _rights(package: Package, among: Collection[str] | None) -> dict[str, _Right]:
     """Return what the newest listed licence of each org says; a gone one tells nothing."""
-    rows = (
-        Licence.objects.filter(package_sf_id=package.sf_id, gone_at=None)
-        .order_by("modified", "pk")
-        .values_list("org_key", "status", "expires", "seats")
-    )
-    return {key: _Right(status, ends, seats) for key, status, ends, seats in rows}
+    listed = Licence.objects.filter(package_sf_id=package.sf_id, gone_at=None)
+    return {
+        key: _Right(status, ends, seats)
+        for rows in _narrowed(listed.order_by("modified", "pk"), "org_key", among)
+        for key, status, ends, seats in rows.values_list("org_key", "status", "expires", "seats")
+    }
 
 
-def _failures(package: Package) -> Mapping[int, int]:
-    rows = (
-        Attempt.objects.filter(version__package=package, state=AttemptState.FAILED.value)
-        .order_by()
-        .values("org_id")
-        .annotate(failed=Count("pk"), org_pk=F("org_id"))
-    )
-    return {row["org_pk"]: row["failed"] for row in rows}
+def _failures(package: Package, among: Collection[str] | None) -> Mapping[int, int]:
+    failed = Attempt.objects.filter(version__package=package, state=AttemptState.FAILED.value)
+    return {
+        row["org_pk"]: row["failed"]
+        for rows in _narrowed(failed.order_by(), "org__key", among)
+        for row in rows.values("org_id").annotate(failed=Count("pk"), org_pk=F("org_id"))
+    }
 
 
-def _sf_ids() -> dict[int, str]:
-    return dict(Account.objects.values_list("pk", "sf_id"))
+def _sf_ids(wanted: Collection[int] | None) -> dict[int, str]:
+    if wanted is None or len(wanted) > _AT_ONCE:
+        return dict(Account.objects.values_list("pk", "sf_id"))
+    return dict(Account.objects.filter(pk__in=wanted).values_list("pk", "sf_id"))

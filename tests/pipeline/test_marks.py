@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from rollouts.models import Account, Event, Mark, MarkKind, Org
+from rollouts.models import Account, Event, Installation, Mark, MarkKind, Org
 from rollouts.pipeline import marks, org_facts
 from rollouts.pipeline.marks import Said
 from rollouts.pipeline.transitions import Forbidden, Refusal
@@ -133,3 +133,21 @@ def test_all_facts_of_many_orgs_take_few_queries(
     assert len(known) == len(world.orgs)
     assert (one.customer, one.tags, one.seats) == (acme.sf_id, frozenset({"bank"}), 7)
     assert (one.licence, one.ends) == ("Active", date(2027, 1, 1))
+
+
+def test_what_is_told_of_some_orgs_is_what_is_told_of_all(
+    world: World, customers: Customers, acme: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for org in world.orgs[:6]:
+        customers.licence(org, acme, seats=7, ends=date(2027, 1, 1))
+    gone, *some = [org.key for org in world.orgs[:5]]
+    Installation.objects.filter(org__key=gone).update(gone_at=NOW)
+    put(world, acme, MarkKind.TAG, "bank")
+    monkeypatch.setattr(org_facts, "_AT_ONCE", 2)
+    all_of_them = org_facts.of_package(world.package, also_gone=[gone])
+
+    told = org_facts.of_package(world.package, also_gone=[gone], among=[*some, gone])
+
+    assert told == [row for row in all_of_them if row.facts.org in {gone, *some}]
+    assert len(told) == 5
+    assert org_facts.of_package(world.package, among=[gone]) == []

@@ -8,15 +8,17 @@ import pytest
 from django.test import Client
 from django.utils.html import escape
 
+from rollouts.domain import lanes as by_hand
 from rollouts.models import (
     DriftItem,
     Event,
     Installation,
     Org,
+    Package,
     Rollout,
     Target,
 )
-from rollouts.pipeline import approve, drift
+from rollouts.pipeline import approve, drift, exclusions, org_facts, reshape, transitions
 from tests.views.conftest import Browser
 from tests.views.world import World, key_of
 
@@ -186,6 +188,105 @@ def test_two_who_decide_at_once_do_not_both_win(
 
     assert late.status_code == 409
     assert "were decided meanwhile" in late.content.decode()
+
+
+@pytest.mark.parametrize("became", ["done", "failed", "in_flight"])
+def test_what_became_of_an_org_is_never_overwritten_by_leaving_it_out(
+    world: World, rollout: Rollout, sign_in: Browser, became: str
+) -> None:
+    shut = planned(rollout)
+    Installation.objects.filter(org=shut.org).update(blocked=True)
+    drift.collect(rollout, world.now)
+    Target.objects.filter(pk=shut.pk).update(state=became)
+
+    late = post(sign_in("pia"), rollout, "leave_out", DriftItem.objects.get())
+
+    assert late.status_code == 409
+    assert f"is {became.replace('_', ' ')} by now, and what became of it stays" in (
+        late.content.decode()
+    )
+    shut.refresh_from_db()
+    assert (shut.state, shut.reason) == (became, "")
+    assert DriftItem.objects.open().exists()
+
+
+def test_an_org_of_a_wave_that_has_begun_is_not_left_out_though_it_is_planned_again(
+    world: World, rollout: Rollout, sign_in: Browser
+) -> None:
+    shut = planned(rollout)
+    Installation.objects.filter(org=shut.org).update(blocked=True)
+    drift.collect(rollout, world.now)
+    rollout.waves.filter(pk=shut.wave_id).update(started_at=world.now)
+
+    late = post(sign_in("pia"), rollout, "leave_out", DriftItem.objects.get())
+
+    assert late.status_code == 409
+    assert f"Wave {shut.wave.number} has begun" in late.content.decode()
+    shut.refresh_from_db()
+    assert shut.state == "planned"
+    assert post(sign_in("pia"), rollout, "keep", DriftItem.objects.get()).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        ({"blocked": True}, "the customer blocks pushes"),
+        ({"blocked": None}, "nobody can read"),
+        ({"gone_at": "now"}, "no longer has the package"),
+    ],
+)
+def test_an_org_that_can_no_longer_be_pushed_is_not_added(
+    world: World, rollout: Rollout, sign_in: Browser, meanwhile: dict[str, object], said: str
+) -> None:
+    org = newcomer(world, 900)
+    drift.collect(rollout, world.now)
+    changes = {name: world.now if to == "now" else to for name, to in meanwhile.items()}
+    Installation.objects.filter(org=org).update(**changes)
+
+    late = post(sign_in("pia"), rollout, "add", DriftItem.objects.get())
+
+    assert late.status_code == 409
+    assert said in late.content.decode()
+    assert not rollout.targets.filter(org=org).exists()
+
+
+def test_an_org_that_was_excluded_meanwhile_is_not_added(
+    world: World, rollout: Rollout, sign_in: Browser
+) -> None:
+    org = newcomer(world, 900)
+    drift.collect(rollout, world.now)
+    exclusions.exclude(org, reason="x", until=None, by=world.people["ari"], now=world.now)
+
+    late = post(sign_in("pia"), rollout, "add", DriftItem.objects.get())
+
+    assert late.status_code == 409
+    assert "added any more: on the exclusion list" in late.content.decode()
+    assert not rollout.targets.filter(org=org).exists()
+
+
+def test_while_a_stop_would_wait_only_the_orgs_concerned_are_read(
+    world: World, rollout: Rollout, sign_in: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = newcomer(world, 900)
+    drift.collect(rollout, world.now)
+    read = org_facts.of_package
+    within_the_lock: list[set[str] | None] = []
+
+    def watched(package: Package, **asked: Any) -> Any:
+        if transitions._held.head is not None:
+            within_the_lock.append(None if asked["among"] is None else set(asked["among"]))
+        return read(package, **asked)
+
+    monkeypatch.setattr(org_facts, "of_package", watched)
+    assert post(sign_in("pia"), rollout, "add", DriftItem.objects.get()).status_code == 303
+    shape = reshape.read(rollout)
+    reshape.change(
+        rollout,
+        lambda lanes: by_hand.split(lanes, len(lanes) - 1, len(lanes[-1].orgs) - 1),
+        seen=shape.seen, said="split", by=world.people["pia"], now=world.now,
+    )  # fmt: skip
+
+    assert within_the_lock == [{org.key}, {shape.lanes[-1].orgs[-1]}]
 
 
 def test_the_approval_page_says_what_changed_since_the_last_approval(

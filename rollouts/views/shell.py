@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Max, Min, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from rollouts.access import Request, can, known
 from rollouts.domain.connecting import OrgRole
-from rollouts.domain.lifecycle import BatchState
+from rollouts.domain.lifecycle import ROLLOUT_RUNS, BatchState
 from rollouts.domain.permissions import Permission
 from rollouts.models import Batch, Deployment, Hold, HoldKind, Rollout
 from rollouts.pipeline import clock, report
@@ -202,7 +203,7 @@ def _oldest(moments: Any) -> datetime | None:
 
 def _pushes_read_at() -> datetime | None:
     """Return the age of the oldest rollout that still moves, else of the last that did."""
-    running = Rollout.objects.running().exclude(sf_as_of=None).order_by("sf_as_of")
-    read = running.values_list("sf_as_of", flat=True).first()
-    last = Rollout.objects.exclude(sf_as_of=None).order_by("-sf_as_of")
-    return read or last.values_list("sf_as_of", flat=True).first()
+    runs = Q(state__in=[state.value for state in ROLLOUT_RUNS])
+    read = Rollout.objects.aggregate(oldest=Min("sf_as_of", filter=runs), last=Max("sf_as_of"))
+    found: datetime | None = read["oldest"] or read["last"]
+    return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import OuterRef, Subquery
+
 from rollouts.models import Connection, Heartbeat, Package, SyncRun
 from rollouts.pipeline import clock
 from rollouts.pipeline.holds import WATCHER_SILENT
@@ -28,17 +30,13 @@ class Health:
 
 
 def health(now: datetime) -> Health:
-    """Read heartbeats, syncs and connections: three queries and one per package."""
+    """Read heartbeats, syncs and connections: three queries."""
     rows = {row.part: row.beat_at for row in Heartbeat.objects.all()}
     beats = {part: _age(rows.get(part), now) for part in ("tick", "sync")}
     links = list(Connection.objects.ready().order_by("pk"))
-    synced = {
-        package.name: SyncRun.objects.filter(package=package, ok=True)
-        .order_by("-read_at")
-        .values_list("read_at", flat=True)
-        .first()
-        for package in Package.objects.all()
-    }
+    newest = SyncRun.objects.filter(package=OuterRef("pk"), ok=True).order_by("-read_at")
+    packages = Package.objects.annotate(synced=Subquery(newest.values("read_at")[:1]))
+    synced = dict(packages.values_list("name", "synced"))
     by_link = {
         part: {link.name: _age(rows.get(f"{part} {link.pk}"), now) for link in links}
         for part in ("watcher", "sync")

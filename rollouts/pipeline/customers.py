@@ -87,16 +87,10 @@ def owners_of(
 
     found: dict[int, Owned] = {}
     for pk, (key, parent) in orgs.items():
-        said = words.get(pk)
-        if said is not None:
-            found[pk] = owned(said, By.PERSON)
-            continue
         over = words.get(known.get(parent, 0)) or licences.get(parent) if parent else None
-        mine = licences.get(key)
-        if over is not None:
-            found[pk] = owned(over, By.PARENT)
-        elif mine is not None:
-            found[pk] = owned(mine, By.LICENCE)
+        speaks = _speaks(words.get(pk), over, licences.get(key))
+        if speaks is not None:
+            found[pk] = owned(*speaks)
     return found
 
 
@@ -116,6 +110,40 @@ def moved_since(orgs: Iterable[int], moment: datetime) -> dict[int, str]:
     owned = owners_of(rows, said_by=moment)
     accounts = _accounts({one.account for one in owned.values()})
     return {pk: accounts[owned[pk].account].sf_id if pk in owned else "" for pk in rows}
+
+
+def owner_of(org: Org, licences: Iterable[Licence]) -> tuple[Account, By] | None:
+    """Return the same for one org, with its account: one query.
+
+    ``licences`` are those of the org and of the one it is a sandbox of, with their accounts.
+    """
+    rows = CustomerWord.objects.filter(org__key__in={org.key, org.parent_key} - {""})
+    words = {
+        word.org.key: word.account for word in rows.select_related("org", "account").order_by("pk")
+    }
+    by_licence = {
+        licence.org_key: licence.account
+        for licence in sorted(licences, key=_listed_last)
+        if licence.account is not None
+    }
+    parent = org.parent_key
+    over = words.get(parent) or by_licence.get(parent) if parent else None
+    return _speaks(words.get(org.key), over, by_licence.get(org.key))
+
+
+def _speaks(said: V | None, over: V | None, mine: V | None) -> tuple[V, By] | None:
+    """Return whose word counts: a person's, else the parent's account, else the licence's."""
+    if said is not None:
+        return said, By.PERSON
+    if over is not None:
+        return over, By.PARENT
+    return None if mine is None else (mine, By.LICENCE)
+
+
+def _listed_last(licence: Licence) -> tuple[bool, datetime, datetime, int]:
+    """Order licences as `_licences` does: those that are gone first, then by their last change."""
+    gone = licence.gone_at
+    return gone is None, gone or licence.modified, licence.modified, licence.pk
 
 
 def orgs_of(account: Account) -> list[int]:
@@ -165,9 +193,11 @@ def _by_key(keys: Collection[str]) -> list[tuple[int, str]]:
 
 def _words(orgs: Collection[int], said_by: datetime | None) -> dict[int, int]:
     """Return the account that people have named for these orgs, newest word last."""
-    # People name few customers by hand: the whole table is small beside that of the orgs.
+    # People name few customers by hand: the whole table is small beside that of many orgs.
     words = CustomerWord.objects.order_by("pk")
     rows = words if said_by is None else words.filter(at__lte=said_by)
+    if len(orgs) <= _AT_ONCE:
+        rows = rows.filter(org__in=orgs)
     said: dict[int, int | None] = {
         org: account for org, account in rows.values_list("org_id", "account_id") if org in orgs
     }

@@ -82,6 +82,23 @@ def of_org(org: Org, account: Account | None, now: datetime) -> list[Exclusion]:
     )
 
 
+def speaking(rows: Iterable[Exclusion]) -> Barred | None:
+    """Return which of an org's exclusions, as `of_org` lists them, `barred` would answer."""
+    row = max(
+        rows,
+        key=lambda one: (
+            one.org_id is not None,
+            one.until is None,
+            one.until.timestamp() if one.until else 0.0,
+            one.pk,
+        ),
+        default=None,
+    )
+    if row is None:
+        return None
+    return Barred(row.pk, row.reason, row.until, row.account.name if row.account else "")
+
+
 @writing()
 def exclude(
     whom: Org | Account,

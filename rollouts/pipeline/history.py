@@ -7,10 +7,8 @@ where its history begins to be written, with what went before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-
-from django.db.models import Max
 
 from rollouts.models import Installation, Org, Since, VersionChange
 
@@ -26,23 +24,38 @@ def write(changes: Sequence[VersionChange]) -> None:
     VersionChange.objects.bulk_create([*first, *changes], batch_size=500)
 
 
-def of_org(org: Org) -> list[VersionChange]:
-    """Return the org's version changes, newest first: two queries. Some may not be stored."""
-    written = (
+def of_org(org: Org, rows: Iterable[Installation] | None = None) -> list[VersionChange]:
+    """Return the org's version changes, newest first: two queries. Some may not be stored.
+
+    ``rows`` are all its installations, with package and version, if they have been read already.
+    """
+    if rows is None:
+        rows = org.installations.select_related("package", "version")
+    written = list(
         VersionChange.objects.filter(installation__org=org)
-        .select_related("installation__package", "from_version", "to_version", "attempt__batch")
+        .select_related(
+            "installation__package", "from_version", "to_version", "attempt__batch__wave__rollout"
+        )
         .order_by("-before", "-pk")
     )
-    unchanged = org.installations.filter(changes=None).select_related("package", "version")
-    first = [_first(row) for row in unchanged.order_by("pk")]
+    changed = {change.installation_id for change in written}
+    unchanged = sorted((row for row in rows if row.pk not in changed), key=lambda row: row.pk)
+    first = [_first(row) for row in unchanged]
     return sorted([*written, *first], key=lambda change: change.before, reverse=True)
 
 
-def last_seen(org: Org, changes: Sequence[VersionChange]) -> datetime | None:
-    """Say when a read last showed one of our packages in the org; ``changes`` as `of_org` does."""
-    there = org.installations.present().aggregate(newest=Max("read_at"))["newest"]
+def last_seen(
+    org: Org, changes: Iterable[VersionChange], rows: Iterable[Installation] | None = None
+) -> datetime | None:
+    """Say when a read last showed one of our packages in the org.
+
+    ``changes`` as `of_org` returns them, and ``rows`` as it takes them.
+    """
+    if rows is None:
+        rows = org.installations.all()
+    there = [row.read_at for row in rows if row.gone_at is None]
     left = [change.after for change in changes if change.to_version is None and change.after]
-    return max([*left, *([there] if there else [])], default=None)
+    return max([*left, *there], default=None)
 
 
 def _first(row: Installation) -> VersionChange:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -141,10 +141,20 @@ def _store_accounts(link: Connection, rows: list[SfLicence]) -> dict[str, int]:
     return dict(Account.objects.filter(connection=link).values_list("sf_id", "pk"))
 
 
+def rows_of(keys: Collection[str]) -> list[Licence]:
+    """Return all licences of orgs, by their ids, with their accounts: one query."""
+    rows = Licence.objects.filter(org_key__in=keys).select_related("account")
+    return list(rows.order_by("pk"))
+
+
 def of_orgs(orgs: Iterable[Org]) -> dict[str, dict[str, Licence]]:
     """Return the newest licence of each org (by its id) and package (by its id): one query."""
+    return newest(rows_of([org.key for org in orgs]))
+
+
+def newest(rows: Iterable[Licence]) -> dict[str, dict[str, Licence]]:
+    """Return the newest of these licences for each org and package, by their ids."""
     found: dict[str, dict[str, Licence]] = {}
-    rows = Licence.objects.filter(org_key__in=[org.key for org in orgs]).select_related("account")
     # Several licences of one org and package occur; one that is still listed speaks first.
     for row in sorted(rows, key=lambda one: (one.gone_at is None, one.modified)):
         found.setdefault(row.org_key, {})[row.package_sf_id] = row
@@ -153,8 +163,16 @@ def of_orgs(orgs: Iterable[Org]) -> dict[str, dict[str, Licence]]:
 
 def of_org(org: Org) -> list[LicenceFacts]:
     """Return what a page says about the licences of an org: two queries."""
-    rows = of_orgs([org]).get(org.key, {})
-    names = dict(Package.objects.filter(sf_id__in=rows).values_list("sf_id", "name"))
+    return facts(of_orgs([org]).get(org.key, {}), {})
+
+
+def facts(rows: Mapping[str, Licence], known: Mapping[str, str]) -> list[LicenceFacts]:
+    """Return what a page says about an org's licences, given by their packages' ids.
+
+    ``known`` are names of packages by their ids; one query if some of these packages are missing.
+    """
+    missing = Package.objects.filter(sf_id__in=set(rows) - set(known))
+    names = {**known, **dict(missing.values_list("sf_id", "name"))}
     return [
         LicenceFacts(
             package_name=names.get(package, "another package"),

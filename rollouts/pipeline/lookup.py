@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -57,10 +57,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What stands around some orgs' installations; pairs are (org, package), by their keys."""
+    """What stands around some orgs' installations; pairs are (org, package), by their keys.
+
+    ``last_of`` holds the last attempt at each target.
+    """
 
     newest: dict[int, PackageVersion]
     attempts: dict[tuple[int, int], Attempt]
+    last_of: dict[int, Attempt]
     targets: dict[tuple[int, int], list[Target]]
     exclusions: dict[int, exclusions.Barred]
     licences: dict[str, dict[str, Licence]]
@@ -150,17 +154,33 @@ def org_answer(org: Org, now: datetime) -> list[Answer]:
 
 def answers(orgs: Sequence[Org], now: datetime) -> dict[int, list[Answer]]:
     """Answer for several orgs at once: seven queries, however many there are."""
-    found: dict[int, list[Answer]] = {org.pk: [] for org in orgs}
     rows = list(
         Installation.objects.filter(org__in=orgs)
         .select_related("org", "version", "package")
         .order_by("package__name")
     )
-    known = _around(orgs, rows, now)
+    tries = (
+        Attempt.objects.filter(org__in=orgs)
+        .select_related("version__package", "batch__wave__rollout")
+        .order_by("pk")
+    )
+    targets = (
+        Target.objects.filter(org__in=orgs)
+        .select_related("rollout__to_version__package", "wave")
+        .order_by("-rollout__created_at", "-pk")
+    )
+    held = exclusions.barred([org.pk for org in orgs], now)
+    told = answers_of(rows, around(rows, tries, targets, held, licences.of_orgs(orgs)))
+    return {org.pk: told.get(org.pk, []) for org in orgs}
+
+
+def answers_of(rows: Iterable[Installation], known: Around) -> dict[int, list[Answer]]:
+    """Answer for installations, with their orgs, versions and packages: no query."""
+    found: dict[int, list[Answer]] = {}
     for row in rows:
         row.version.package = row.package
         newest = known.newest.get(row.package_id)
-        found[row.org_id].append(
+        found.setdefault(row.org_id, []).append(
             Answer(
                 installation=row,
                 version=row.version,
@@ -174,30 +194,40 @@ def answers(orgs: Sequence[Org], now: datetime) -> dict[int, list[Answer]]:
     return found
 
 
-def _around(orgs: Sequence[Org], rows: list[Installation], now: datetime) -> Around:
-    """Gather what answers about these orgs need, each kind in one query."""
+def around(
+    rows: Iterable[Installation],
+    tries: Iterable[Attempt],
+    targets: Iterable[Target],
+    held: dict[int, exclusions.Barred],
+    rights: dict[str, dict[str, Licence]],
+) -> Around:
+    """Put together what answers about some orgs need: one query, for the newest versions.
+
+    Args:
+        rows: the orgs' installations, with their packages.
+        tries: all their attempts, with their versions, oldest first.
+        targets: all their places in rollouts, with the rollouts' versions and the waves, those of
+            the newest rollout first.
+        held: which of them must not be pushed.
+        rights: their licences.
+    """
     newest: dict[int, PackageVersion] = {}
     packages = {row.package_id: row.package for row in rows}
     for version in PackageVersion.objects.pushable().filter(package__in=packages).newest_first():
         version.package = packages[version.package_id]
         newest.setdefault(version.package_id, version)
     attempts: dict[tuple[int, int], Attempt] = {}
-    for attempt in (
-        Attempt.objects.filter(org__in=orgs)
-        .select_related("version__package", "batch__wave__rollout")
-        .order_by("pk")
-    ):
+    last_of: dict[int, Attempt] = {}
+    for attempt in tries:
         attempts[attempt.org_id, attempt.version.package_id] = attempt
-    targets: dict[tuple[int, int], list[Target]] = {}
-    for target in (
-        Target.objects.filter(org__in=orgs)
-        .select_related("rollout__to_version__package", "wave")
-        .order_by("-rollout__created_at", "-pk")
-    ):
+        earlier = last_of.get(attempt.target_id)
+        if earlier is None or attempt.number > earlier.number:
+            last_of[attempt.target_id] = attempt
+    of_package: dict[tuple[int, int], list[Target]] = {}
+    for target in targets:
         at = (target.org_id, target.rollout.to_version.package_id)
-        targets.setdefault(at, []).append(target)
-    held = exclusions.barred([org.pk for org in orgs], now)
-    return Around(newest, attempts, targets, held, licences.of_orgs(orgs))
+        of_package.setdefault(at, []).append(target)
+    return Around(newest, attempts, last_of, of_package, held, rights)
 
 
 def since_words(row: Installation, licence: Licence | None = None) -> str:
@@ -235,22 +265,22 @@ def why_not_newest(row: Installation, newest: PackageVersion | None, known: Arou
         until = f" until {exclusion.until:%d %b %Y}" if exclusion.until else ""
         whose = " with all orgs of its customer" if exclusion.customer else ""
         return f"It is on the exclusion list{whose}{until}: {exclusion.reason.rstrip('.')}."
-    return _from_targets(known.targets.get((row.org_id, row.package_id), []), newest)
+    return _from_targets(known.targets.get((row.org_id, row.package_id), []), newest, known)
 
 
-def _from_targets(targets: list[Target], newest: PackageVersion) -> str:
+def _from_targets(targets: list[Target], newest: PackageVersion, known: Around) -> str:
     """Say what the rollouts tell; one of an older version does not answer for the newest."""
     for target in targets:
         if target.rollout.to_version.number >= newest.number:
-            return _of_target(target)
+            return _of_target(target, known)
     missing = f"No rollout of {newest.label} has this org in its plan yet."
     for target in targets:
         if target.rollout.state not in _ENDS and target.state in _UNDER_WAY:
-            return f"{missing} {_of_target(target)}"
+            return f"{missing} {_of_target(target, known)}"
     return missing
 
 
-def _of_target(target: Target) -> str:
+def _of_target(target: Target, known: Around) -> str:
     version, wave = target.rollout.to_version.label, target.wave
     place = f"rollout {target.rollout.slug}, wave {wave.number}"
     ended = target.rollout.state in _ENDS
@@ -265,22 +295,25 @@ def _of_target(target: Target) -> str:
         case TargetState.IN_FLIGHT:
             return f"{version} is being pushed right now: {place}."
         case TargetState.FAILED:
-            return f"The push of {version} failed: {place}. {_failure(target)}"
+            return (
+                f"The push of {version} failed: {place}. {_failure(known.last_of.get(target.pk))}"
+            )
         case TargetState.EXCLUDED:
             return f"{version}: left out of {place}, {target.reason}."
         case _:
             return f"Not in a rollout that still runs; last: {place}, {target.state}."
 
 
-def _failure(target: Target) -> str:
-    attempt = target.attempts.order_by("-number").first()
+def _failure(attempt: Attempt | None) -> str:
     return f"{attempt.reason}." if attempt and attempt.reason else ""
 
 
 def attempts(org: Org) -> QuerySet[Attempt]:
     """Return every push attempt of the org, newest first, with its errors."""
     return (
-        org.attempts.select_related("version__package", "batch__wave__rollout")
+        org.attempts.select_related(
+            "version__package", "batch__wave__rollout", "target__from_version"
+        )
         .prefetch_related("errors")
         .order_by("-pk")
     )

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q, QuerySet
+
 from rollouts.domain.business_days import region
 from rollouts.domain.org_time import DEFAULT_WINDOW, OrgTime, ZoneSource, zones_for
 from rollouts.domain.windows import Window, parse
@@ -43,7 +45,7 @@ def whereabouts(orgs: Iterable[int], now: datetime) -> dict[int, Whereabouts]:
     owned = owners_of({pk: (key, parent) for pk, key, parent, _ in rows})
     accounts = _accounts({one.account for one in owned.values()})
     windows = _Windows()
-    zones = _Zones()
+    zones = _Zones(ZoneWord.objects.in_force())
     # One object for all orgs that share it: to hash a window costs more than to find it again.
     shared: dict[tuple[tuple[str, ...], ZoneSource, str, int], OrgTime] = {}
     found = {}
@@ -56,6 +58,21 @@ def whereabouts(orgs: Iterable[int], now: datetime) -> dict[int, Whereabouts]:
         time = shared.get(alike) or shared.setdefault(alike, OrgTime(names, source, window, whose))
         found[pk] = Whereabouts(key, instance, account.sf_id if account else "", time)
     return found
+
+
+def whereabouts_of(org: Org, account: Account | None) -> Whereabouts:
+    """Return the same for one org that has just been read with its customer: two queries.
+
+    Raises BadWindow as `org_times` does, also for another org's window: nothing starts then.
+    """
+    about = Q(org=org) if account is None else Q(org=org) | Q(account=account)
+    known = _account(account) if account else None
+    names, source = _Zones(ZoneWord.objects.in_force().filter(about)).of(
+        org.pk, known, org.instance
+    )
+    window, whose = _Windows().of(org.pk, known, org.instance)
+    time = OrgTime(names, source, window, whose)
+    return Whereabouts(org.key, org.instance, account.sf_id if account else "", time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +88,8 @@ class _Account:
 class _Zones:
     """People's words on zones: those on an org go before those on its customer."""
 
-    def __init__(self) -> None:
-        words = list(ZoneWord.objects.in_force().values_list("org_id", "account_id", "zone"))
+    def __init__(self, rows: QuerySet[ZoneWord]) -> None:
+        words = list(rows.values_list("org_id", "account_id", "zone"))
         self.by_org = {org: zone for org, _, zone in words if org}
         self.by_account = {one: zone for _, one, zone in words if one}
 
@@ -115,6 +132,10 @@ def _orgs(wanted: Collection[int]) -> list[tuple[int, str, str, str]]:
     listed = list(wanted)
     parts = (listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE))
     return [row for part in parts for row in rows.filter(pk__in=part)]
+
+
+def _account(row: Account) -> _Account:
+    return _Account(row.pk, row.sf_id, row.name, row.country, row.state, row.zone)
 
 
 def _accounts(wanted: Collection[int]) -> dict[int, _Account]:

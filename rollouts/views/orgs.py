@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -14,9 +13,9 @@ from rollouts.access import Request, can, may
 from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
 from rollouts.forms_orgs import MarkForm
-from rollouts.models import Account, Attempt, Org, Target
-from rollouts.pipeline import customers, exclusions, history, licences, lookup, marks, refresh
-from rollouts.pipeline.report.hours import hours_of
+from rollouts.models import Org
+from rollouts.pipeline import lookup, refresh
+from rollouts.pipeline.report.one_org import one_org
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import act, status_of
 from rollouts.views.show import show
@@ -105,42 +104,13 @@ def known_org(key: str) -> Org:
 
 
 def _detail(request: Request, found: Org) -> dict[str, object]:
-    attempts: list[Attempt] = list(lookup.attempts(found))
-    changes = history.of_org(found)
-    family = Org.objects.filter(parent_key=found.key) if found.is_production else Org.objects.none()
+    told = one_org(found, request.now)
     return {
-        "org": found,
+        **{field.name: getattr(told, field.name) for field in fields(told)},
+        "errors": [attempt for attempt in told.attempts if attempt.errors.all()],
+        "mark_form": MarkForm(auto_id="mark_%s"),
         "may_sync": can(request, Permission.SYNC),
         "may_plan": can(request, Permission.PLAN),
         "may_exclude": can(request, Permission.EXCLUDE),
-        **_said(found, request.now),
-        "licences": licences.of_org(found),
-        "answers": lookup.org_answer(found, request.now),
-        "changes": changes,
-        "seen_at": history.last_seen(found, changes),
-        "attempts": attempts,
-        "errors": [attempt for attempt in attempts if attempt.errors.all()],
-        "targets": Target.objects.filter(org=found)
-        .select_related("wave", "rollout__to_version")
-        .order_by("-rollout__created_at")[:10],
-        "parent": Org.objects.filter(key=found.parent_key).first() if found.parent_key else None,
-        "family": family.order_by("name"),
-        "hours": hours_of(found, request.now),
         "may_keep": can(request, Permission.KEEP_CALENDAR),
-    }
-
-
-def _said(found: Org, now: datetime) -> dict[str, object]:
-    """Gather what people say of an org: whose it is, its marks, and why it must not be pushed."""
-    owned = customers.owners_of({found.pk: (found.key, found.parent_key)}).get(found.pk)
-    account = Account.objects.get(pk=owned.account) if owned else None
-    standing, taken_off = marks.told_of(found, account)
-    return {
-        "account": account,
-        "account_by": customers.BY_WORDS[owned.by] if owned else "",
-        "said": marks.sum_of(standing),
-        "standing": standing,
-        "taken_off": taken_off,
-        "mark_form": MarkForm(auto_id="mark_%s"),
-        "exclusions": exclusions.of_org(found, account, now),
     }

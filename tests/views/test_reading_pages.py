@@ -104,7 +104,7 @@ def test_a_good_sync_has_nothing_to_let_through(sign_in: Browser) -> None:
     assert sign_in("ari").get(f"/status/syncs/{SyncRun.objects.get().pk}/").status_code == 404
 
 
-@pytest.mark.parametrize(("address", "most"), [("/find/?q=a", 20), ("org", 46)])
+@pytest.mark.parametrize(("address", "most"), [("/find/?q=a", 17), ("org", 25)])
 def test_a_page_asks_the_database_a_fixed_number_of_questions(
     world: World, sign_in: Browser, django_assert_max_num_queries: Any, address: str, most: int
 ) -> None:

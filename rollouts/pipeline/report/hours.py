@@ -9,9 +9,9 @@ from rollouts.domain.org_time import OrgTime, ZoneSource, open_spans
 from rollouts.domain.spans import Span
 from rollouts.domain.walls import wall
 from rollouts.domain.windows import BadWindow
-from rollouts.models import Org
+from rollouts.models import Account, Org
 from rollouts.pipeline.freezes import ClosedSpan, closed_for, together
-from rollouts.pipeline.zones import whereabouts
+from rollouts.pipeline.zones import whereabouts_of
 
 AHEAD = timedelta(days=28)
 SOURCES = {
@@ -34,15 +34,16 @@ class Hours:
     closed: tuple[ClosedSpan, ...]
 
 
-def hours_of(org: Org, now: datetime) -> Hours | str:
-    """Return an org's time as of now, or a sentence why it can't be told."""
+def hours_of(org: Org, account: Account | None, now: datetime) -> Hours | str:
+    """Return the time of an org of this customer as of now, or a sentence why it can't be told."""
     start = now.astimezone(UTC)
     within = Span(start, start + AHEAD)
     try:
-        time = whereabouts([org.pk], now)[org.pk].time
+        place = whereabouts_of(org, account)
     except BadWindow as bad:
         return f"Its window can't be read, so nothing is pushed to it: {bad}"
-    closed = closed_for([org.pk], None, within, now)[org.pk]
+    time = place.time
+    closed = closed_for([org.pk], None, within, now, places={org.pk: place})[org.pk]
     opens = next(iter(open_spans(time, together(closed), within)), None)
     return Hours(
         time=time,

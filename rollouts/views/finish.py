@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from rollouts.access import Request, can, may
-from rollouts.domain.checklists import summary
 from rollouts.domain.permissions import Permission
 from rollouts.forms_checks import CheckForm
 from rollouts.models import Rollout
@@ -17,7 +14,7 @@ from rollouts.pipeline import checklists
 from rollouts.pipeline import finish as ending
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import OK, UNPROCESSABLE, act, status_of
-from rollouts.views.packages import ItemLine, item_lines
+from rollouts.views.checklists import ItemLine, checklist, item_lines
 from rollouts.views.rollouts import find
 from rollouts.views.show import show
 
@@ -38,19 +35,11 @@ def _page(
     refusal: Refusal | None = None,
     status: int = OK,
 ) -> HttpResponse:
-    today = request.now.astimezone(UTC).date()
-    done, of, following = summary([line.item for line in lines], today)
     context = {
+        **checklist(request, lines, refusal, act_name="rollout-check-off", act_key=found.slug),
         "rollout": found,
         "over": ending.is_over(found),
-        "lines": lines,
-        "done": done,
-        "of": of,
-        "following": following,
         "may_check": can(request, Permission.CHECK_OFF),
-        "refusal": refusal,
-        "act_name": "rollout-check-off",
-        "act_key": found.slug,
     }
     return show(request, "rollouts/finish.html", context, status=status)
 

@@ -20,18 +20,10 @@ from rollouts.models import Installation, Package, PackageDependency, PackageVer
 from rollouts.pipeline import checklists, dependencies, readiness
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import OK, UNPROCESSABLE, act, status_of
+from rollouts.views.checklists import ItemLine, checklist, item_lines
 from rollouts.views.show import show
 
 OLDER_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class ItemLine:
-    """One item of a checklist as the page draws it; ``form`` only for who may fill it in."""
-
-    item: Item
-    status: Status
-    form: CheckForm | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +38,6 @@ class VersionLine:
     def sandboxes(self) -> int:
         """Those that are no production orgs."""
         return self.orgs - self.production
-
-
-def item_lines(
-    request: Request,
-    items: list[Item],
-    failed: CheckForm | None = None,
-    code: str = "",
-    *,
-    is_open: bool = True,
-) -> list[ItemLine]:
-    """Give each item its status and, to who may, its form; a refused form stays filled in."""
-    today = request.now.astimezone(UTC).date()
-    may_check = is_open and can(request, Permission.CHECK_OFF)
-    return [
-        ItemLine(
-            item,
-            item.status(today),
-            (failed if item.code == code and failed else CheckForm(item=item, initial=_given(item)))
-            if may_check and not (item.is_automatic and not item.may_skip)
-            else None,
-        )
-        for item in items
-    ]
-
-
-def _given(item: Item) -> dict[str, object]:
-    if item.said is None:
-        return {}
-    return {
-        "mark": item.said.mark.value,
-        "evidence": item.said.evidence,
-        "note": item.said.note,
-        "due": item.said.due,
-    }
 
 
 def find(key: str) -> Package:
@@ -227,22 +185,15 @@ def _readiness_page(
     refusal: Refusal | None = None,
     status: int = OK,
 ) -> HttpResponse:
-    today = request.now.astimezone(UTC).date()
-    done, of, following = summary([line.item for line in lines], today)
+    key = readiness.key_of(found)
     context = {
+        **checklist(request, lines, refusal, act_name="package-check-off", act_key=key),
         "package": found,
-        "key": readiness.key_of(found),
-        "lines": lines,
-        "done": done,
-        "of": of,
-        "following": following,
+        "key": key,
         "majors": readiness.majors_enabled(found),
         "patches": next(
             line.status is Status.DONE for line in lines if line.item.code == "push_patch"
         ),
-        "refusal": refusal,
-        "act_name": "package-check-off",
-        "act_key": readiness.key_of(found),
     }
     return show(request, "packages/readiness.html", context, status=status)
 

@@ -16,11 +16,11 @@ from django.db.models import F, Q, QuerySet
 
 from rollouts.domain import ids
 from rollouts.models import Account, CustomerWord, Licence, Org
+from rollouts.pipeline.parts import AT_ONCE, parts
 from rollouts.pipeline.transitions import Refusal
 
 V = TypeVar("V")
-# So many values go into one query; for more orgs than `_WHOLE` the whole table is read instead.
-_AT_ONCE = 900
+# For more orgs than that the whole table is read instead of parts of it.
 _WHOLE = 9_000
 
 
@@ -155,7 +155,7 @@ def orgs_of(account: Account) -> list[int]:
     keys = {key for _, key, _ in _orgs(heads)}
     under = {
         pk
-        for part in _parts(keys)
+        for part in parts(keys)
         for pk in Org.objects.filter(parent_key__in=part).values_list("pk", flat=True)
     }
     mine = owners(heads | under)
@@ -181,14 +181,14 @@ def _orgs(wanted: Collection[int]) -> list[tuple[int, str, str]]:
     rows = Org.objects.values_list("pk", "key", "parent_key")
     if len(wanted) > _WHOLE:
         return [row for row in rows if row[0] in wanted]
-    return [row for part in _parts(wanted) for row in rows.filter(pk__in=part)]
+    return [row for part in parts(wanted) for row in rows.filter(pk__in=part)]
 
 
 def _by_key(keys: Collection[str]) -> list[tuple[int, str]]:
     rows = Org.objects.values_list("pk", "key")
     if len(keys) > _WHOLE:
         return [row for row in rows if row[1] in keys]
-    return [row for part in _parts(keys) for row in rows.filter(key__in=part)]
+    return [row for part in parts(keys) for row in rows.filter(key__in=part)]
 
 
 def _words(orgs: Collection[int], said_by: datetime | None) -> dict[int, int]:
@@ -196,7 +196,7 @@ def _words(orgs: Collection[int], said_by: datetime | None) -> dict[int, int]:
     # People name few customers by hand: the whole table is small beside that of many orgs.
     words = CustomerWord.objects.order_by("pk")
     rows = words if said_by is None else words.filter(at__lte=said_by)
-    if len(orgs) <= _AT_ONCE:
+    if len(orgs) <= AT_ONCE:
         rows = rows.filter(org__in=orgs)
     said: dict[int, int | None] = {
         org: account for org, account in rows.values_list("org_id", "account_id") if org in orgs
@@ -212,11 +212,11 @@ def _licences(keys: Collection[str]) -> dict[str, int]:
         .values_list("org_key", "account_id")
     )
     whole = len(keys) > _WHOLE
-    parts = [rows] if whole else [rows.filter(org_key__in=part) for part in _parts(keys)]
+    asked = [rows] if whole else [rows.filter(org_key__in=part) for part in parts(keys)]
     return {
         key: account
-        for part in parts
-        for key, account in part
+        for found in asked
+        for key, account in found
         if account is not None and (not whole or key in keys)
     }
 
@@ -224,9 +224,4 @@ def _licences(keys: Collection[str]) -> dict[str, int]:
 def _accounts(wanted: Collection[int]) -> dict[int, Account]:
     if len(wanted) > _WHOLE:
         return {row.pk: row for row in Account.objects.all() if row.pk in wanted}
-    return {row.pk: row for part in _parts(wanted) for row in Account.objects.filter(pk__in=part)}
-
-
-def _parts(values: Collection[V]) -> Iterable[list[V]]:
-    listed = list(values)
-    return (listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE))
+    return {row.pk: row for part in parts(wanted) for row in Account.objects.filter(pk__in=part)}

@@ -15,10 +15,10 @@ from django.db.models import F, Q
 from rollouts.domain.permissions import Permission
 from rollouts.models import Account, Exclusion, Org, Person
 from rollouts.pipeline import customers
+from rollouts.pipeline.parts import parts
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, record, writing
 
 _REASON = 400
-_AT_ONCE = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,7 @@ def take_over(now: datetime) -> int:
         if row.org is not None
     }
     made = []
-    for part in _parts(sorted(standing)):
+    for part in parts(sorted(standing)):
         for sandbox in Org.objects.filter(parent_key__in=part, is_production=False):
             parent = standing[sandbox.parent_key]
             if sandbox.first_seen_at >= parent.since:
@@ -326,9 +326,5 @@ def _named(exclusion: Exclusion) -> str:
 
 
 def _known(keys: Sequence[str]) -> Iterable[tuple[str, int]]:
-    for part in _parts(keys):
+    for part in parts(keys):
         yield from Org.objects.filter(key__in=part).values_list("key", "pk")
-
-
-def _parts(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

@@ -13,6 +13,7 @@ from django.db.models import Max, Min
 from rollouts.models import Account, Connection, Licence, Org, Package
 from rollouts.models.rows import insert_rows
 from rollouts.pipeline import clock
+from rollouts.pipeline.parts import parts
 from rollouts.pipeline.subscribers import RETIRE_AT_LEAST, RETIRE_PERCENT
 from rollouts.salesforce.gateway import Gateway
 from rollouts.salesforce.values import SfLicence
@@ -104,13 +105,13 @@ def _store(link: Connection, rows: list[SfLicence], read_at: datetime, *, comple
                        for name in _OF_A_LICENCE] + ["connection", "read_at", "gone_at"],
     )  # fmt: skip
     gone = sorted(set(known) - {row.id for row in rows}) if complete else []
-    for part in _parts(same):
+    for part in parts(same, _AT_ONCE):
         Licence.objects.filter(sf_id__in=part).update(read_at=read_at)
     if len(gone) > max(RETIRE_AT_LEAST, RETIRE_PERCENT / 100 * len(known)):
         # More often a wrong answer than a right one; they keep their older age.
         log.warning("%s licences of %s are not listed any more; kept", len(gone), link.name)
         return
-    for part in _parts(gone):
+    for part in parts(gone, _AT_ONCE):
         Licence.objects.filter(sf_id__in=part).update(gone_at=read_at, read_at=read_at)
 
 
@@ -186,7 +187,3 @@ def facts(rows: Mapping[str, Licence], known: Mapping[str, str]) -> list[Licence
         )
         for package, row in sorted(rows.items())
     ]
-
-
-def _parts(values: list[str]) -> Iterable[list[str]]:
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

@@ -15,9 +15,9 @@ from rollouts.domain.permissions import Permission
 from rollouts.models import IdListRead, Installation, MarkKind, Org, Package, Person
 from rollouts.pipeline import exclusions, marks
 from rollouts.pipeline.id_lists import IdList, Refused
+from rollouts.pipeline.parts import parts
 from rollouts.pipeline.transitions import Overtaken, Refusal, demand, writing
 
-_AT_ONCE = 900
 # A list that nobody used is kept for so long; it holds ids, and no more of the file.
 _KEPT = timedelta(days=7)
 
@@ -101,7 +101,7 @@ def use(held: IdListRead, *, accepted: int, by: Person, now: datetime) -> int:
     purpose = Purpose(held.purpose)
     demand(by, NEEDS[purpose], now)
     claim(held, accepted=accepted, by=by, now=now)
-    orgs = [org for part in _parts(held.found) for org in Org.objects.filter(key__in=part)]
+    orgs = [org for part in parts(held.found) for org in Org.objects.filter(key__in=part)]
     wanted = held.wanted
     if purpose is Purpose.EXCLUDE:
         until = datetime.fromisoformat(wanted["until"]) if wanted.get("until") else None
@@ -128,7 +128,7 @@ def claim(held: IdListRead, *, accepted: int, by: Person, now: datetime) -> None
 def _known(keys: tuple[str, ...]) -> dict[str, int]:
     return {
         key: pk
-        for part in _parts(list(keys))
+        for part in parts(keys)
         for key, pk in Org.objects.filter(key__in=part).values_list("key", "pk")
     }
 
@@ -143,7 +143,3 @@ def _having(known: Mapping[str, int], package: Package) -> set[int]:
     rows = Installation.objects.present().filter(package=package)
     wanted = set(known.values())
     return {pk for pk in rows.values_list("org_id", flat=True) if pk in wanted}
-
-
-def _parts(values: list[str]) -> list[list[str]]:
-    return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]

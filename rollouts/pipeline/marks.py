@@ -17,13 +17,13 @@ from rollouts.domain.audience import Ring
 from rollouts.domain.permissions import Permission
 from rollouts.models import Account, Mark, MarkKind, Org, Person
 from rollouts.pipeline import customers
+from rollouts.pipeline.parts import parts
 from rollouts.pipeline.transitions import Refusal, demand, record, writing
 
 # People mark orgs as needing the migration to a second-generation package with this tag; a normal
 # push can't reach them.
 MIGRATION = "1gp-to-2gp"
 _TAG = re.compile(r"[a-z0-9][a-z0-9 ._-]{0,38}")
-_AT_ONCE = 900
 _PAST = 20
 
 
@@ -191,7 +191,7 @@ def _subjects(whom: Sequence[Org] | Account) -> tuple[list[int], str]:
 
 def _standing(ids: Sequence[int], of: str, kind: MarkKind) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
-    for part in _parts(ids):
+    for part in parts(ids):
         rows = Mark.objects.standing().filter(**{f"{of}__in": part}, kind=kind.value)
         for pk, value in rows.values_list(f"{of}_id", "value"):
             found.setdefault(pk, set()).add(value)
@@ -202,7 +202,7 @@ def _end(
     ids: Sequence[int], of: str, kind: MarkKind, value: str | None, *, by: Person, now: datetime
 ) -> None:
     """End standing marks; with no value, all of the kind."""
-    for part in _parts(ids):
+    for part in parts(ids):
         rows = Mark.objects.standing().filter(**{f"{of}__in": part}, kind=kind.value)
         if value is not None:
             rows = rows.filter(value=value)
@@ -228,7 +228,3 @@ def _tell(
         subject = f"org {keys[0]}" if len(keys) == 1 else f"{changed} orgs"
     words = f"{kind.label} {value}".strip()
     record(act, subject, now=now, by=by, after=words[:40], detail={"orgs": keys, "mark": words})
-
-
-def _parts(values: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import TypeVar
 
 from django.db import transaction
 
@@ -27,6 +26,7 @@ from rollouts.models import (
 )
 from rollouts.models.rows import insert_rows
 from rollouts.pipeline import history
+from rollouts.pipeline.parts import parts
 from rollouts.salesforce.gateway import SfSubscriber
 
 RETIRE_PERCENT, RETIRE_AT_LEAST = 2.0, 20
@@ -36,9 +36,6 @@ _PUSHED = [AttemptState.IN_PROGRESS.value, AttemptState.SUCCEEDED.value, Attempt
 _ORG_FIELDS = ("name", "folded", "is_production", "status", "instance", "parent_key")
 _NAME_LIMIT, _FOLDED_LIMIT = 255, 512
 _FIRST = itemgetter(0)
-
-
-T = TypeVar("T")
 # Keys of an org and of a version, and whether the customer blocks pushes.
 _Fresh = tuple[int, int, bool | None]
 
@@ -152,7 +149,7 @@ def _known(package: Package, only: Iterable[str] | None) -> dict[str, _Known]:
     else:
         rows = [
             row
-            for part in _parts(sorted(only))
+            for part in parts(sorted(only), _AT_ONCE)
             for row in found.filter(org__key__in=part).values_list(*columns)
         ]
     return {
@@ -231,14 +228,14 @@ def _seen_again(package: Package, only: list[int] | None, but: set[int], run: Sy
         rows = rows.exclude(pk__in=but) if but else rows
         rows.update(read_at=run.read_at, generation=run.pk)
         return
-    for part in _parts(only):
+    for part in parts(only, _AT_ONCE):
         rows.filter(pk__in=part).update(read_at=run.read_at, generation=run.pk)
 
 
 def _move(moved: dict[int, tuple[int, bool | None]], run: SyncRun) -> int:
     """Take changed rows over; a changed version becomes history, with its proof."""
     written = 0
-    for part in _parts(sorted(moved)):
+    for part in parts(sorted(moved), _AT_ONCE):
         rows = [
             row
             for row in Installation.objects.select_for_update().filter(pk__in=part).order_by("pk")
@@ -288,7 +285,7 @@ def _pushes(rows: list[Installation], versions: set[int]) -> dict[tuple[int, int
 
 def _retire(gone: list[int], read_at: datetime) -> int:
     retired = 0
-    for part in _parts(gone):
+    for part in parts(gone, _AT_ONCE):
         rows = list(
             Installation.objects.select_for_update()
             .filter(pk__in=part, gone_at=None, read_at__lte=read_at)
@@ -312,7 +309,3 @@ def _retire(gone: list[int], read_at: datetime) -> int:
         )
         retired += len(rows)
     return retired
-
-
-def _parts(values: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

@@ -13,9 +13,9 @@ from rollouts.domain.org_time import DEFAULT_WINDOW, OrgTime, ZoneSource, zones_
 from rollouts.domain.windows import Window, parse
 from rollouts.models import Account, Org, WindowRule, WindowScope, ZoneWord
 from rollouts.pipeline.customers import owners_of
+from rollouts.pipeline.parts import AT_ONCE, parts
 
 DEFAULT = "the default"
-_AT_ONCE = 900
 _WHOLE = 9_000
 
 
@@ -129,9 +129,7 @@ def _orgs(wanted: Collection[int]) -> list[tuple[int, str, str, str]]:
     rows = Org.objects.values_list("pk", "key", "parent_key", "instance")
     if len(wanted) > _WHOLE:
         return [row for row in rows if row[0] in wanted]
-    listed = list(wanted)
-    parts = (listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE))
-    return [row for part in parts for row in rows.filter(pk__in=part)]
+    return [row for part in parts(wanted) for row in rows.filter(pk__in=part)]
 
 
 def _account(row: Account) -> _Account:
@@ -140,6 +138,6 @@ def _account(row: Account) -> _Account:
 
 def _accounts(wanted: Collection[int]) -> dict[int, _Account]:
     rows = Account.objects.values_list("pk", "sf_id", "name", "country", "state", "zone")
-    if len(wanted) <= _AT_ONCE:
+    if len(wanted) <= AT_ONCE:
         rows = rows.filter(pk__in=wanted)
     return {row[0]: _Account(*row) for row in rows if row[0] in wanted}

@@ -17,6 +17,7 @@ from rollouts.forms_audience import SavedForm
 from rollouts.models import IdListRead, Installation, Org, Package, SavedAudience
 from rollouts.pipeline import list_reads, rule_words, saved_audiences
 from rollouts.pipeline.org_facts import Known
+from rollouts.pipeline.parts import parts
 from rollouts.pipeline.saved_audiences import Saved
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
@@ -104,9 +105,8 @@ def org_rows(known: list[Known]) -> list[tuple[object, ...]]:
     """Return orgs as lines of a table under `ORG_HEADER`."""
     names: dict[str, str] = {}
     keys = [one.facts.org for one in known]
-    for start in range(0, len(keys), 900):
-        part = Org.objects.filter(key__in=keys[start : start + 900])
-        names |= dict(part.values_list("key", "name"))
+    for part in parts(keys):
+        names |= dict(Org.objects.filter(key__in=part).values_list("key", "name"))
     return [
         (
             one.facts.org, names.get(one.facts.org, ""),

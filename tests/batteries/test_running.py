@@ -8,14 +8,11 @@ import time
 from collections import Counter
 
 import pytest
-from django.db.models.sql.compiler import SQLCompiler
 
-from rollouts.models import Batch, Rollout
 from tests.batteries import __main__ as batteries
 from tests.batteries.__main__ import Battery, Run
 from tests.batteries.blows import COMMITS, draw
 from tests.batteries.ending import orderly
-from tests.batteries.swift import remembering
 
 
 def test_forty_cuts_meet_both_sides_of_each_commit_with_and_without_a_death() -> None:
@@ -77,19 +74,3 @@ def test_a_run_that_was_told_to_end_begins_no_more() -> None:
     run.end()
     run.lane([Battery("good", "json.tool", "--help", None)])
     assert run.lines == []
-
-
-@pytest.mark.django_db
-def test_what_is_remembered_of_a_select_changes_no_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    queries = [
-        Batch.objects.open().filter(wave__rollout__state="active").order_by("-pk"),
-        Batch.objects.select_related("wave__rollout"),
-        Batch.objects.only("state"),
-        Rollout.objects.values("slug"),
-        Rollout.objects.all(),
-    ]
-    plain = [str(query.query) for query in queries]
-    monkeypatch.setattr(SQLCompiler, "get_select", remembering(SQLCompiler.get_select))
-    for _ in range(2):
-        assert [str(query.query) for query in queries] == plain
-    assert list(Batch.objects.filter(state="reserved")) == []

@@ -172,7 +172,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if SIMULATION
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "pushboard.storage.HashedFiles"
     },
 }
 

@@ -22,6 +22,7 @@ A_DAY = timedelta(days=1)
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 GROUPED_FROM = 10_000
 UNITS_SHOWN = 2
+VERY_LATE = 5
 UNITS = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", 1))
 
 
@@ -153,23 +154,37 @@ def when(moment: datetime | None, style: str = "", missing: str = "") -> SafeStr
 
 
 @register.simple_tag(takes_context=True)
-def ago(context: Mapping[str, Any], moment: datetime | None, late_after: int = 0) -> SafeString:
+def ago(
+    context: Mapping[str, Any], moment: datetime | None, late_after: float = 0, very_late: str = ""
+) -> SafeString:
     """Show the age of a read; the script keeps it growing.
 
-    After ``late_after`` real seconds it turns amber, however fast business time runs.
+    After ``late_after`` real seconds it says "late", after five times as many "very late", however
+    fast business time runs. ``very_late`` is then said across the page, with the age for "{}".
     """
     if moment is None:
         return format_html("<span>{}</span>", "never")
     now = context["shell"]["now"]
     late_in = late_after * float(context["shell"]["factor"])
     late = format_html(' data-late-after="{}"', late_in) if late_after else ""
+    loud = format_html(' data-very-late="{}"', very_late) if very_late else ""
+    word = lateness(now - moment, late_in)
     return format_html(
-        '<time datetime="{}" data-ago="{}"{}>{}</time>',
+        '<time datetime="{}" data-ago="{}"{}{}>{}{}</time>',
         utc_iso(moment),
         clock(moment),
         late,
+        loud,
         age(now - moment) or clock(moment),
+        f", {word}" if word else "",
     )
+
+
+def lateness(span: timedelta, late_in: float) -> str:
+    """Say "late" from twice the usual interval on (``late_in``, seconds), "very late" from ten."""
+    if not late_in or span.total_seconds() <= late_in:
+        return ""
+    return "very late" if span.total_seconds() > late_in * VERY_LATE else "late"
 
 
 def age(span: timedelta) -> str:

@@ -26,11 +26,11 @@ ATTEMPTS_SHOWN = 100
 @may(Permission.LOOK)
 def batch(request: Request, slug: str, pk: int) -> HttpResponse:
     """Show the request: its id, its status as received, our state beside it, its jobs."""
-    found = _find(slug, pk)
-    stamp = stamped(request, report.stamp(found.wave.rollout))
+    stamp = stamped(request, report.stamp_of(slug))
     if same := unchanged(request, stamp):
         return same
-    return show(request, "batches/detail.html", _detail(request, found) | {"stamp": stamp})
+    context = _detail(request, _find(slug, pk)) | {"stamp": stamp}
+    return show(request, "batches/detail.html", context)
 
 
 @require_POST

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from rollouts.access import Request, can, may
 from rollouts.domain.permissions import Permission
-from rollouts.models import ChainHead, Event, Rollout
+from rollouts.models import Event, Rollout
 from rollouts.pipeline import report
 from rollouts.views.reading import Line, line
 from rollouts.views.shell import health_of
@@ -23,11 +23,10 @@ MERE_PROGRESS = ("progress", "confirm")
 @may(Permission.LOOK)
 def home(request: Request) -> HttpResponse:
     """Show the four answers; the live part is everything below the greeting."""
-    rollouts = list(_running()[: ACTIVE_SHOWN + 1])
-    health = health_of(request)
-    stamp = stamped(request, _stamp(rollouts, health))
+    stamp = stamped(request, report.stamp_of_all())
     if same := unchanged(request, stamp):
         return same
+    rollouts = list(_running()[: ACTIVE_SHOWN + 1])
     return show(
         request,
         "home/home.html",
@@ -38,7 +37,7 @@ def home(request: Request) -> HttpResponse:
             "more": len(rollouts) > ACTIVE_SHOWN,
             "last": None if rollouts else _last(request),
             "events": _events(),
-            "health": health,
+            "health": health_of(request),
             "stuck": report.stuck(request.now),
             "may_plan": can(request, Permission.PLAN),
         },
@@ -63,9 +62,3 @@ def _events() -> QuerySet[Event]:
     """List the newest lines of history that are more than mere progress."""
     told = Event.objects.exclude(action__in=MERE_PROGRESS).select_related("rollout")
     return told.order_by("-sequence")[:EVENTS_SHOWN]
-
-
-def _stamp(rollouts: list[Rollout], health: report.Health) -> str:
-    """Name what the page shows: it changes with history, with each read, and with health."""
-    sequence = ChainHead.objects.values_list("sequence", flat=True).first() or 0
-    return "-".join([str(sequence), health.tone, *(report.stamp(rollout) for rollout in rollouts)])

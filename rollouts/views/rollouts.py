@@ -17,6 +17,7 @@ from rollouts.domain.planner import WORDS, Because
 from rollouts.models import Approval, DriftItem, Org, Rollout, Wave
 from rollouts.pipeline import profiles, reasons, report
 from rollouts.pipeline.transitions import Refusal
+from rollouts.views import live
 from rollouts.views.acts import status_of
 from rollouts.views.buttons import rollout_buttons, wave_buttons
 from rollouts.views.reading import batch_lines, current_wave, late_after, line, rail, squares
@@ -61,11 +62,10 @@ def rollouts(request: Request) -> HttpResponse:
 @may(Permission.LOOK)
 def rollout(request: Request, slug: str) -> HttpResponse:
     """Show where a rollout is, whether it is healthy, and what this person can do."""
-    found = find(slug)
-    stamp = stamped(request, report.stamp(found))
+    stamp = stamped(request, report.stamp_of(slug))
     if same := unchanged(request, stamp):
         return same
-    return show(request, "rollouts/detail.html", detail(request, found, stamp))
+    return show(request, "rollouts/detail.html", detail(request, find(slug), stamp))
 
 
 @require_safe
@@ -111,11 +111,13 @@ def detail(request: Request, found: Rollout, stamp: str) -> dict[str, object]:
     step = next((step for step in steps if step.wave == shown), None)
     counts = report.counts(found, counted)
     buttons = rollout_buttons(found, request.user, request.now)
+    verdict = report.verdict(found, request.now, counted)
     return {
         "rollout": found,
         "stamp": stamp,
         "is_live": found.state not in {state.value for state in ROLLOUT_ENDS},
-        "verdict": report.verdict(found, request.now, counted),
+        "verdict": verdict,
+        "said": live.of_rollout(found, waves, counts, verdict),
         "holds": report.holds(found, request.now),
         "reason_owed": reasons.owed(found) if can(request, Permission.HALT) else "",
         "counts": counts,

@@ -18,19 +18,31 @@ from rollouts.domain.lifecycle import ROLLOUT_RUNS, BatchState
 from rollouts.domain.permissions import Permission
 from rollouts.models import Batch, Deployment, Hold, HoldKind, Rollout
 from rollouts.pipeline import clock, report
+from rollouts.views import preferences
 
 VERSION = "0.1.0"
+# After "g"; each is the letter that the page's own word offers.
+KEYS = {
+    "home": "h", "find": "o", "orgs": "o", "rollouts": "r", "audiences": "a", "exclusions": "e",
+    "failures": "f", "calendar": "c", "packages": "p", "audit": "u", "connections": "n",
+    "status": "s",
+}  # fmt: skip
+# Real seconds after which a read is late: twice what is usual. Syncs of a demo ring faster than a
+# busy machine can follow, hence the least.
+PUSHES_LATE_AFTER = 60.0
+LEAST_SYNC = 60.0
 AT_WORK = (BatchState.ARMING.value, BatchState.ARMED.value, BatchState.RUNNING.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One entry of the main navigation."""
+    """One entry of the main navigation; ``key`` leads there after "g"."""
 
     label: str
     url: str
     is_current: bool
     at_end: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +100,22 @@ def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
     stop = (
         Hold.objects.in_force().filter(kind=HoldKind.STOP_EVERYTHING).select_related("by").first()
     )
+    runs = Batch.objects.filter(state__in=AT_WORK).exists()
     restored = Deployment.objects.exclude(restored_at=None).first()
     return built | {
         "person": request.user,
         "role_words": ", ".join(sorted(role.value for role in request.roles)) or "no role yet",
         "may_stop": can(request, Permission.STOP_EVERYTHING),
         "may_plan": can(request, Permission.PLAN),
-        "anything_runs": Batch.objects.filter(state__in=AT_WORK).exists(),
+        "anything_runs": runs,
+        **preferences.of(request),
         "lamp": _lamp(health, stop),
         "banners": _banners(health, stop, restored),
         "tabs": _tabs(request.path),
         "orgs_read_at": _oldest(health.sync_as_of.values()),
+        "orgs_late_after": 2 * max(settings.SYNC_SECONDS, LEAST_SYNC),
         "pushes_read_at": _pushes_read_at(),
+        "pushes_late_after": PUSHES_LATE_AFTER if runs else 0,
     }
 
 
@@ -118,13 +134,18 @@ def _tabs(path: str) -> list[Tab]:
         url = reverse(name)
         inside = path == url if url == "/" else path.startswith(url)
         tabs.append(
-            Tab(label, url, inside or (also not in (None, "/") and path.startswith(str(also))))
+            Tab(
+                label,
+                url,
+                inside or (also not in (None, "/") and path.startswith(str(also))),
+                key=KEYS.get(name, ""),
+            )
         )
     links = reverse("connections")
     return [
         *tabs,
-        Tab("Connections", links, path.startswith(links), at_end=True),
-        Tab("Status", reverse("status"), path.startswith(reverse("status"))),
+        Tab("Connections", links, path.startswith(links), at_end=True, key=KEYS["connections"]),
+        Tab("Status", reverse("status"), path.startswith(reverse("status")), key=KEYS["status"]),
     ]
 
 

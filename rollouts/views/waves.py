@@ -18,6 +18,7 @@ from rollouts.forms import ReasonForm
 from rollouts.models import Target, Wave
 from rollouts.pipeline import approve, control, report, reviewing, second_try
 from rollouts.pipeline.transitions import Refusal
+from rollouts.views import live
 from rollouts.views.acts import ASK_OR_ACT, OK, UNPROCESSABLE, act, posted, status_of
 from rollouts.views.buttons import wave_buttons
 from rollouts.views.reading import (
@@ -38,11 +39,11 @@ TARGETS_SHOWN = 50
 @may(Permission.LOOK)
 def wave(request: Request, slug: str, number: int) -> HttpResponse:
     """Show the wave; the orgs can be filtered by the column they are counted in."""
-    found = find(slug, number)
-    stamp = stamped(request, report.stamp(found.rollout))
+    stamp = stamped(request, report.stamp_of(slug))
     if same := unchanged(request, stamp):
         return same
-    return show(request, "waves/detail.html", detail(request, found) | {"stamp": stamp})
+    context = detail(request, find(slug, number)) | {"stamp": stamp}
+    return show(request, "waves/detail.html", context)
 
 
 def find(slug: str, number: int) -> Wave:
@@ -76,6 +77,7 @@ def detail(request: Request, found: Wave) -> dict[str, object]:
         "batches": batch_lines(found),
         "failures": report.failures(found.rollout, wave=found),
         "wave_buttons": wave_buttons(found, request.user, request.now),
+        "said": live.of_wave(found, counts),
         "lists": found.lists.select_related("frozen_by").order_by("-number"),
     }
 

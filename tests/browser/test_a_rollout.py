@@ -16,6 +16,24 @@ from tests.browser.visitor import Visitor
 # Its own tests fail in some sandboxes, as everybody's do one day.
 DEFECTIVE = "Harbor 4.4.0"
 WAVE_MS = 120_000
+# Holds each legend's parts against its total whenever something on the page changes.
+WATCH_SUMS = """() => {
+  window.sums = new Set();
+  window.wrong = new Set();
+  const look = () => {
+    for (const legend of document.querySelectorAll(".legend")) {
+      const figures = [...legend.querySelectorAll("[data-figure]")];
+      const parts = figures.map((part) => Number(part.dataset.value));
+      const said = `${parts} ${legend.querySelector(".legend__total").textContent.trim()}`;
+      const total = Number(/of ([\\d,]+) org/.exec(said)[1].replaceAll(",", ""));
+      window.sums.add(said);
+      if (parts.reduce((one, other) => one + other, 0) !== total) window.wrong.add(said);
+    }
+  };
+  look();
+  const all = { subtree: true, childList: true, characterData: true };
+  new MutationObserver(look).observe(document.body, all);
+}"""
 
 
 def test_the_first_wave_passes_the_second_is_halted_and_support_can_answer(
@@ -43,10 +61,14 @@ def the_first_wave_passes_before_the_readers_eyes(pia: Visitor, ari: Visitor, sl
     page = pia.open(f"/rollouts/{slug}/")
     acts.reload_until(page, page.get_by_role("link", name="All systems ok"))
     pia.stay()
+    page.evaluate(WATCH_SUMS)
     first = page.get_by_role("navigation", name="Waves").get_by_role("listitem").first
     expect(first.get_by_role("img", name="Passed")).to_be_visible(timeout=WAVE_MS)
     expect(acts.figure(page, "wave", slug, 1, "confirmed")).to_have_text("8")
     assert pia.has_stayed
+    # Statement 12, at every moment that the page has shown (statement 33: without a reload).
+    assert page.evaluate("window.sums.size") > 1
+    assert page.evaluate("[...window.wrong]") == []
 
 
 def the_second_wave_is_halted_and_the_page_says_why(pia: Visitor, ari: Visitor, slug: str) -> None:

@@ -48,6 +48,8 @@ PAGES = {
     "connections": "/connections/",
     "connection": "/connections/1/",
     "stop": "/stop/",
+    "go to": "/go/?q=har",
+    "keys": "/settings/me/",
 }
 
 

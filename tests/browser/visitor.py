@@ -13,7 +13,8 @@ _STAY = """() => {
   window.stayed = true;
   setInterval(() => window.dispatchEvent(new Event("pointermove")), 5000);
 }"""
-_STATUS = re.compile(r"the server responded with a status of (\d{3})")
+# The browser says it, and htmx once more.
+_STATUS = re.compile(r"(?:responded with a status of|Response Status Error Code) (\d{3})")
 
 
 class Visitor:
@@ -26,6 +27,7 @@ class Visitor:
         self.trouble: list[str] = []
         self._refusals: set[int] = set()
         self._answers: list[int] = []
+        self._was_cut_off = False
         context.on("console", self._on_console)
         context.on("weberror", lambda error: self.trouble.append(f"script: {error.error}"))
         context.on("request", self._on_request)
@@ -71,11 +73,21 @@ class Visitor:
         yield
         assert status in self._answers, f"no answer had the status {status}"
 
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        """Take the network away and give it back; the browser reports what it can't load."""
+        self._was_cut_off = True
+        self.context.set_offline(True)
+        yield
+        self.context.set_offline(False)
+
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
             return
         said = _STATUS.search(message.text)
         if said and int(said[1]) in self._refusals:
+            return
+        if self._was_cut_off and "net::ERR_INTERNET_DISCONNECTED" in message.text:
             return
         self.trouble.append(f"{message.type} at {self.page.url}: {message.text}")
 

@@ -89,7 +89,7 @@ def test_the_stop_button_comes_along_with_the_live_part(
     world.batch(running.waves.get(number=1), 1, {AttemptState.IN_PROGRESS: 1})
     button = stop_button(pia, page_of(running))
     assert "btn--danger" in button
-    assert 'hx-swap-oob="true"' in button
+    assert 'hx-swap-oob="calm"' in button
 
 
 def test_a_halted_wave_with_nothing_left_offers_nothing_to_freeze(

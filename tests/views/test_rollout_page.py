@@ -261,6 +261,6 @@ def test_a_live_part_is_renewed_though_nothing_happened(
     monkeypatch.setattr(clock, "wall", lambda: NOW + timedelta(seconds=16))
 
     part = vic.get(address, headers=FRAGMENT).content.decode()
-    assert 'id="lamp" hx-swap-oob="true"' in part
-    assert 'id="banners" hx-swap-oob="true"' in part
-    assert 'id="ages" hx-swap-oob="true"' in part
+    assert 'id="lamp" hx-swap-oob="calm"' in part
+    assert 'id="banners" hx-swap-oob="calm"' in part
+    assert re.search(r'id="ages" data-now="[^"]+" hx-swap-oob="calm"', part)

@@ -12,6 +12,8 @@ from rollouts.pipeline.report.counts import (
     counts,
     failures,
     stamp,
+    stamp_of,
+    stamp_of_all,
     timeline,
     wave_counts,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "moves",
     "needs",
     "stamp",
+    "stamp_of",
+    "stamp_of_all",
     "stuck",
     "timeline",
     "times",

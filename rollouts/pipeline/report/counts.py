@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from rollouts.domain.failures import FailureKind, kind_among
 from rollouts.domain.lifecycle import AttemptState, TargetState
-from rollouts.models import Attempt, Batch, Event, PushError, Rollout, Wave
+from rollouts.models import Attempt, Batch, ChainHead, Event, PushError, Rollout, Wave
 
 WORDS = (
     "planned", "prepared", "queued", "running", "upgraded",
@@ -201,5 +201,25 @@ def timeline(rollout: Rollout, limit: int = 40) -> list[Event]:
 def stamp(rollout: Rollout) -> str:
     """Return what changes whenever a page of this rollout would look different."""
     batches = Batch.objects.filter(wave__rollout=rollout).aggregate(at=Max("sf_as_of"))
-    newest = max((at for at in (rollout.sf_as_of, batches["at"]) if at), default=None)
-    return f"{rollout.version}.{int(newest.timestamp() * 1000) if newest else 0}"
+    return _stamp(rollout.version, rollout.sf_as_of, batches["at"])
+
+
+def stamp_of(slug: str) -> str:
+    """Return the stamp of the rollout with this slug by one query; "" if there is none."""
+    rows = Rollout.objects.filter(slug=slug).annotate(read=Max("waves__batches__sf_as_of"))
+    found = rows.values_list("version", "sf_as_of", "read").first()
+    return _stamp(*found) if found else ""
+
+
+def stamp_of_all() -> str:
+    """Return what changes with each line of history and each read of a running rollout."""
+    sequence = ChainHead.objects.values_list("sequence", flat=True).first() or 0
+    read = Rollout.objects.running().aggregate(
+        rollout=Max("sf_as_of"), batch=Max("waves__batches__sf_as_of")
+    )
+    return _stamp(sequence, read["rollout"], read["batch"])
+
+
+def _stamp(number: int, *reads: datetime | None) -> str:
+    newest = max((at for at in reads if at), default=None)
+    return f"{number}.{int(newest.timestamp() * 1000) if newest else 0}"

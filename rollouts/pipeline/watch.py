@@ -40,6 +40,10 @@ def watch(link: Connection, gateway: Gateway) -> bool:
         for request in requests:
             try:
                 _judge(package, request, gateway, clock.now())
+            except SalesforceError as error:
+                # No bug of ours: this round is not whole, and the next one asks again.
+                log.warning("watcher could not judge %s: %s", request.id, error)
+                whole = False
             except Exception:
                 log.exception("watcher could not judge %s", request.id)
                 whole = False

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from rollouts.domain.policy import Policy
-from rollouts.models import Batch, Event
+from rollouts.models import Batch, Event, Heartbeat
 from rollouts.pipeline import control, tick, timing
+from rollouts.pipeline.holds import watcher_part
 from tests.support.trouble import (
     exactly_once,
     nothing_swallowed,
@@ -100,6 +101,27 @@ def test_a_canceled_request_that_somebody_opens_again_is_hunted(world: World) ->
     control.halt(batch.wave.rollout, by=world.pia, now=world.clock())
     world._gateway().arm(batch.sf_id or "")
     world.ticks(2)
+    assert Event.objects.filter(action="late_patch").count() == 1
+    assert world.effects("job_started") == []
+
+
+def test_a_watcher_that_gets_no_answer_meanwhile_says_so_and_hunts_on(world: World) -> None:
+    unknowns = replace(world.sim.options.unknowns, reopens_canceled=True)
+    world.sim.options = replace(world.sim.options, unknowns=unknowns)
+    batch = until_batch(world, own_rollout(world), "armed")
+    world.clock.forward(minutes=1)
+    control.halt(batch.wave.rollout, by=world.pia, now=world.clock())
+    beats = Heartbeat.objects.filter(part=watcher_part(batch.connection))
+    whole = beats.get().beat_at
+
+    world._gateway().arm(batch.sf_id or "")
+    world.sim.plan_fault("reset_before", call="query", contains=batch.sf_id or "")
+    world.clock.forward(minutes=2)
+    tick.watch_all()
+    # The round was not whole, and is no bug of ours either: `nothing_swallowed` would tell.
+    assert beats.get().beat_at == whole
+    tick.watch_all()
+    assert beats.get().beat_at > whole
     assert Event.objects.filter(action="late_patch").count() == 1
     assert world.effects("job_started") == []
 

@@ -105,7 +105,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--failure-rate", type=float, default=known.failure_rate)
     parser.add_argument("--fault-rate", type=float, default=known.fault_rate)
     parser.add_argument(
-        "--latency-ms", type=float, default=0.0, help="real time that each call takes on top"
+        "--latency-ms", type=float, default=0.0, help="real time that each call takes at least"
     )
     parser.add_argument("--daily-calls", type=int, default=known.daily_calls)
     parser.add_argument("--bulk-start", type=float, default=0.0, help="seconds a bulk job waits")

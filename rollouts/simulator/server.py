@@ -96,9 +96,11 @@ class SimulatorServer(ThreadingHTTPServer):
         with self._busy_changed:
             self._busy += 1
         try:
-            if self.latency and not request.path.startswith("/simulator"):
-                time.sleep(self.latency)
+            began = time.monotonic()
             response = self.simulator.handle(request)
+            if not request.path.startswith("/simulator"):
+                # What it took to make the answer counts: a call takes so long, not longer.
+                time.sleep(max(0.0, began + self.latency - time.monotonic()))
             while response.held or response.later:
                 time.sleep(response.held)
                 response.held = 0.0

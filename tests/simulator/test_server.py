@@ -202,14 +202,16 @@ def test_calls_can_be_made_slow_but_not_the_control_face(
     with requests.Session() as session:
         session.trust_env = False
         session.get(f"{url}/services/data")
-        assert waited == [0.1]
+        assert len(waited) == 1
         assert session.get(f"{url}/simulator/usage").json() == {"calls": 0}
         token = session.post(f"{url}/services/oauth2/token", FORM).json()["access_token"]
         session.get(
             f"{url}/services/data/v67.0/limits", headers={"Authorization": f"Bearer {token}"}
         )
         assert session.get(f"{url}/simulator/usage").json() == {"calls": 1}
-    assert waited == [0.1] * 3
+    assert len(waited) == 3
+    # Making the answer has taken a part of it.
+    assert all(0 <= one < 0.1 for one in waited)
 
 
 def test_one_program_answers_for_both_orgs_of_its_world(start: Start) -> None:

@@ -22,7 +22,7 @@ from rollouts.domain.lifecycle import (
 )
 from rollouts.domain.permissions import Permission
 from rollouts.domain.policy import WaveKind
-from rollouts.models import Attempt, Batch, Hold, HoldKind, Person, Rollout, Wave
+from rollouts.models import Attempt, Batch, Event, Hold, HoldKind, Person, Rollout, Wave
 from rollouts.pipeline import doubt, halting, tallies
 from rollouts.pipeline.batches import advance_one
 from rollouts.pipeline.transitions import (
@@ -332,7 +332,14 @@ def confirm_lift_stop(*, by: Person, now: datetime) -> None:
     if hold.lift_asked_by_id == by.pk:
         raise Refusal("You asked for it, so somebody else confirms.")
     Hold.objects.filter(pk=hold.pk).update(lifted_at=now, lifted_by=by)
-    record("lift_stop", "everything", now=now, by=by, before="held")
+    # Whoever confirms agrees with the reason that the other one gave.
+    asked = Event.objects.filter(action="ask_lift_stop", person=hold.lift_asked_by_id)
+    record(
+        "lift_stop", "everything",
+        now=now, by=by, before="held",
+        reason=asked.order_by("-sequence").values_list("reason", flat=True).first() or "",
+        detail={"asked_by": str(hold.lift_asked_by)},
+    )  # fmt: skip
     for rollout in Rollout.objects.running().order_by("pk"):
         if not rollout.holds.in_force().filter(kind=HoldKind.PAUSED).exists():
             _set_hold(HoldKind.PAUSED, rollout, by, "everything had been stopped", now)
@@ -359,7 +366,8 @@ def recall(batch: Batch, *, by: Person, reason: str = "", now: datetime) -> Stop
     demand(by, Permission.RECALL, now)
     if batch.state in {state.value for state in BATCH_ENDS} or batch.state in _PAST:
         raise Overtaken(f"The batch is {batch.state}; it can't be called back.")
-    doubt.want_cancel(batch, f"recalled by {by}: {reason.strip() or 'no reason given yet'}", now)
+    why = f"recalled by {by}: {reason.strip() or 'no reason given yet'}"
+    doubt.want_cancel(batch, why, now, by=by)
     return send_cancels([batch], batch.wave.rollout)
 
 

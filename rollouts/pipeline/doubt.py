@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from rollouts.domain.lifecycle import BatchState
-from rollouts.models import Batch
+from rollouts.models import Batch, Person
 from rollouts.pipeline.dropouts import hold_for_review
 from rollouts.pipeline.transitions import joining, move_batch, record, writing
 from rollouts.salesforce.gateway import Gateway, SfStatus
 
 
 @joining()
-def want_cancel(batch: Batch, reason: str, now: datetime) -> bool:
+def want_cancel(batch: Batch, reason: str, now: datetime, *, by: Person | None = None) -> bool:
     """Note that this batch is to be called back; it counts as canceled only when read back.
 
     Returns whether this is news. From here on no arming transaction of it can commit.
@@ -27,6 +27,7 @@ def want_cancel(batch: Batch, reason: str, now: datetime) -> bool:
             "recall_batch",
             f"wave {batch.wave.number} batch {batch.number}",
             now=now,
+            by=by,
             rollout=batch.wave.rollout,
             wave=batch.wave,
             before=batch.state,

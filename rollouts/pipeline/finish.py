@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rollouts.domain.checklists import Item, Proof, summary
@@ -35,13 +35,24 @@ def unfinished(rollout: Rollout) -> bool:
     return is_over(rollout) and rollout.finished_at is None
 
 
-def items(rollout: Rollout, now: datetime) -> list[Item]:
-    """Return the list of one rollout, in order; a few queries, no call to Salesforce."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a caller has read already: targets by state with "total", and the previous version."""
+
+    counts: Counter[str]
+    previous: PackageVersion | None
+
+
+def items(rollout: Rollout, now: datetime, known: Known | None = None) -> list[Item]:
+    """Return the list of one rollout, in order; a few queries, no call to Salesforce.
+
+    With what is ``known`` already it takes three queries, and the items come without their facts.
+    """
     said = checklists.said_of(rollout=rollout)
     version = rollout.to_version
     listed = [
-        _remainder(rollout),
-        _deprecate(rollout),
+        _remainder(rollout, known.counts if known else counts(rollout)),
+        _shown_by_salesforce(known.previous) if known else _deprecate(rollout),
         Item(
             "listing",
             SALESFORCE,
@@ -74,7 +85,7 @@ def items(rollout: Rollout, now: datetime) -> list[Item]:
             PEOPLE,
             "Tell customers and support",
             "Those who were missed ask why; those who were pushed ask what changed.",
-            text=message(rollout),
+            text="" if known else message(rollout),
             may_skip=True,
         ),
         _holds(rollout, now),
@@ -83,7 +94,7 @@ def items(rollout: Rollout, now: datetime) -> list[Item]:
             PEOPLE,
             "Close cases and known issues",
             "What failed in customers' orgs is theirs or ours to mend, and somebody must say so.",
-            facts=_failures(rollout),
+            facts=() if known else _failures(rollout),
             may_skip=True,
         ),
         Item(
@@ -91,7 +102,7 @@ def items(rollout: Rollout, now: datetime) -> list[Item]:
             PEOPLE,
             "Write down what was learnt",
             "The next rollout starts from it.",
-            facts=_trips(rollout),
+            facts=() if known else _trips(rollout),
             may_skip=True,
         ),
     ]
@@ -105,8 +116,7 @@ def counts(rollout: Rollout) -> Counter[str]:
     return found
 
 
-def _remainder(rollout: Rollout) -> Item:
-    found = counts(rollout)
+def _remainder(rollout: Rollout, found: Counter[str]) -> Item:
     failed = found[TargetState.FAILED.value]
     done = found[TargetState.DONE.value] + found[TargetState.ALREADY_CURRENT.value]
     left = found["total"] - done - failed
@@ -159,15 +169,22 @@ def left_behind(rollout: Rollout, previous: PackageVersion) -> tuple[int, int, i
 
 def _deprecate(rollout: Rollout) -> Item:
     previous = previous_version(rollout)
-    title = f"Deprecate {previous.label}" if previous else "Deprecate the previous version"
-    why = "Done in the main development org: Packages, the package, Versions, Deprecate."
+    item = _shown_by_salesforce(previous)
     if previous is None:
-        return Item("deprecate", SALESFORCE, title, why, proof=Proof(True, "There is none."))
+        return item
     behind, on_it, loose = left_behind(rollout, previous)
     warns = (
         f"{loose:,} of them are in no plan and nobody has excused them." if loose else ""
     )  # said before anybody deprecates: it can't be taken back for those who install anew
     said = f"{behind:,} orgs are still on older versions, {on_it:,} of them on {previous.label}."
+    return replace(item, facts=(said,), warns=warns)
+
+
+def _shown_by_salesforce(previous: PackageVersion | None) -> Item:
+    title = f"Deprecate {previous.label}" if previous else "Deprecate the previous version"
+    why = "Done in the main development org: Packages, the package, Versions, Deprecate."
+    if previous is None:
+        return Item("deprecate", SALESFORCE, title, why, proof=Proof(True, "There is none."))
     state = Proof(
         previous.deprecated,
         "Salesforce shows it as deprecated."
@@ -175,16 +192,7 @@ def _deprecate(rollout: Rollout) -> Item:
         else "Salesforce still offers it.",
         previous.seen_at,
     )
-    return Item(
-        "deprecate",
-        SALESFORCE,
-        title,
-        why,
-        proof=state,
-        facts=(said,),
-        warns=warns,
-        may_skip=True,
-    )
+    return Item("deprecate", SALESFORCE, title, why, proof=state, may_skip=True)
 
 
 def _holds(rollout: Rollout, now: datetime) -> Item:

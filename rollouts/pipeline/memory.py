@@ -120,6 +120,18 @@ def _note_first() -> tuple[Note | None, Deployment, ChainHead | None]:
     return note, row, None if None in head else ChainHead(sequence=head[0], hash=head[1])
 
 
+def noted() -> tuple[int, str] | None:
+    """Return the sequence and hash that are noted outside the database, if the note is ours.
+
+    A note of another generation is from before or after a restore, and proves nothing here.
+    """
+    row = Deployment.objects.order_by("pk").first()
+    note = _note(row.installation) if row else None
+    if row is None or note is None or note.generation != row.generation:
+        return None
+    return note.sequence, note.hash
+
+
 def _with_head() -> QuerySet[Any]:
     """Read this installation's row and the history's newest link at once."""
     newest = ChainHead.objects.order_by("pk")

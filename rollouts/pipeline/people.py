@@ -11,6 +11,18 @@ from rollouts.pipeline.transitions import Refusal, record, writing
 
 
 @writing()
+def signed_in(person: Person, now: datetime) -> None:
+    """Write down that somebody signed in."""
+    record("sign_in", f"person {person.pk}", now=now, by=person)
+
+
+@writing()
+def signed_out(person: Person, now: datetime) -> None:
+    """Write down that somebody signed out; a session that ran out leaves no line."""
+    record("sign_out", f"person {person.pk}", now=now, by=person)
+
+
+@writing()
 def add_person(
     email: str, *, name: str, roles: Iterable[Role], password: str, now: datetime
 ) -> Person:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from django import template
 
 from rollouts.domain.failures import FailureKind
+from rollouts.domain.trail import Group, told_of
 from rollouts.models import Event
 from rollouts.pipeline.report import Cluster
 
@@ -106,12 +107,23 @@ _TOLD: dict[str, tuple[str, str, str]] = {
 }
 
 
+# The shape of an action that has no sentence of its own here.
+_MARKS = {
+    Group.DECIDE: "decide",
+    Group.PLAN: "planned",
+    Group.ORG: "users",
+    Group.CALENDAR: "frozen",
+    Group.SIGN_IN: "key",
+}
+
+
 def story(event: Event) -> Story:
     """Tell an event; an action that has no sentence here is shown in its own words."""
     subject = event.subject[:1].upper() + event.subject[1:]
     known = _TOLD.get(event.action)
     if known is None:
-        return Story("info", "idle", f"{subject}: {event.action.replace('_', ' ')}")
+        mark = _MARKS.get(told_of(event.action).group, "info")
+        return Story(mark, "idle", f"{subject}: {event.action.replace('_', ' ')}")
     mark, tone, sentence = known
     return Story(mark, tone, sentence.format(subject, event.subject))
 

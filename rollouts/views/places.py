@@ -40,6 +40,7 @@ PAGES: tuple[tuple[str, str, str, Permission], ...] = (
     ("packages", "Packages", "versions adoption", Permission.LOOK),
     ("policies", "Policies", "guards settings approvals", Permission.LOOK),
     ("connections", "Connections", "salesforce settings credentials", Permission.LOOK),
+    ("audit", "Audit", "history log trail who did what", Permission.LOOK),
     ("status", "Status", "health worker sync", Permission.LOOK),
     ("stop", "Stop everything…", "halt emergency", Permission.STOP_EVERYTHING),
     ("me", "Keys and announcements", "shortcuts settings me", Permission.LOOK),

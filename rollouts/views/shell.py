@@ -128,6 +128,7 @@ def _tabs(path: str) -> list[Tab]:
         ("Exclusions", "exclusions", None),
         ("Calendar", "calendar", None),
         ("Packages", "packages", None),
+        ("Audit", "audit", None),
     )
     tabs = []
     for label, name, also in entries:

@@ -28,25 +28,16 @@ def main() -> None:
 
     django.setup()
     from rollouts.domain.digest import digest
-    from rollouts.models import ChainHead, Event, FrozenList
+    from rollouts.models import FrozenList
+    from rollouts.pipeline import chain
 
-    problems: list[str] = []
-    previous, lines = "", 0
-    for line in Event.objects.order_by("sequence").iterator():
-        lines += 1
-        if line.sequence != lines:
-            problems.append(f"line {line.sequence} stands where {lines} belongs")
-        if line.previous != previous or line.hash != line.content_hash():
-            problems.append(f"line {line.sequence} does not follow from the one before")
-        previous = line.hash
-    head = ChainHead.objects.first()
-    if head is None or (head.sequence, head.hash) != (lines, previous):
-        problems.append("the head of the chain is not its last line")
+    verdict = chain.verify()
+    problems = [] if verdict.intact else [verdict.sentence]
     lists = list(FrozenList.objects.select_related("to_version__package"))
     problems += [
         f"list {row.pk} is not what was hashed" for row in lists if digest(row.plan()) != row.digest
     ]
-    print(json.dumps({"lines": lines, "lists": len(lists), "problems": problems}))
+    print(json.dumps({"lines": verdict.entries, "lists": len(lists), "problems": problems}))
 
 
 if __name__ == "__main__":

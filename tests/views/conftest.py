@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from rollouts.pipeline import clock
+from tests.views import recorded
 from tests.views import world as worlds
 from tests.views.world import World
 
@@ -24,6 +25,12 @@ class Browser(Protocol):
 
 
 NOW = datetime(2026, 11, 21, 3, 14, 7, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def every_act_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test here does as a person must stand in the history, or say why it need not."""
+    recorded.watch(monkeypatch)
 
 
 @pytest.fixture

@@ -72,7 +72,8 @@ class Counts:
         return self.by_word["upgraded"] + self.by_word["confirmed"]
 
 
-def _word(target_state: str, attempt_state: str | None) -> str:
+def word_of(target_state: str, attempt_state: str | None) -> str:
+    """Return the word that an org is counted under, by its target and its newest attempt."""
     if target_state in (TargetState.IN_FLIGHT.value, TargetState.FAILED.value) and attempt_state:
         word = _OF_ATTEMPT[attempt_state]
         # A retry that was called back leaves the failure that it was to mend.
@@ -106,7 +107,7 @@ def _count_waves(rollout: Rollout) -> tuple[dict[int, Counts], datetime | None]:
     )
     found = {number: Counts(as_of=as_of) for number, _ in waves}
     for pk, number, state in rollout.targets.values_list("pk", "wave__number", "state"):
-        found[number].by_word[_word(state, newest.get(pk))] += 1
+        found[number].by_word[word_of(state, newest.get(pk))] += 1
     return found, as_of
 
 

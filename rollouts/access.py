@@ -38,7 +38,7 @@ class Request(HttpRequest):
     health: Health
 
 
-Asked = Callable[Concatenate[Request, P], HttpResponse]
+Asked = Callable[Concatenate[Request, P], HttpResponseBase]
 Guarded = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 

@@ -11,6 +11,7 @@ import re
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SHAPE = re.compile(r"[A-Za-z0-9]+")
+_TOKEN = re.compile(r"(00[Dd][A-Za-z0-9]{12,15})!\S*")
 SHORT, LONG = 15, 18
 ORG, PACKAGE, VERSION, REQUEST, JOB = "00D", "033", "04t", "0DV", "0DX"
 
@@ -72,14 +73,19 @@ def repair_case(text: str) -> str:
     return short + checksum(short)
 
 
+def without_tokens(text: str) -> str:
+    """Cut each session id (``00D...!AQ...``) behind its org id: the rest opens the org."""
+    return _TOKEN.sub(r"\1", text)
+
+
 def find_org_id(text: str) -> str:
     """Find the first thing that looks like an org id in pasted text, or return "".
 
-    A session id (``00D...!AQ...``) is cut at its exclamation mark, so no secret goes further.
+    Session tokens are cut first, so no secret goes further.
     """
-    text = text.split("!", 1)[0]
     found = re.search(
-        r"(?<![A-Za-z0-9])00[Dd][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?(?![A-Za-z0-9])", text
+        r"(?<![A-Za-z0-9])00[Dd][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?(?![A-Za-z0-9])",
+        without_tokens(text),
     )
     return found.group(0) if found else ""
 

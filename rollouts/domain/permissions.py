@@ -56,6 +56,7 @@ class Permission(StrEnum):
     CHANGE_POLICY = "change_policy"
     CONFIRM_POLICY = "confirm_policy"
     REVIEW_EMERGENCY = "review_emergency"
+    LINK_DOMAIN = "link_domain"
 
 
 _EVERYBODY = frozenset(Role)
@@ -96,6 +97,7 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.CHANGE_POLICY: frozenset({Role.PLANNER, Role.ADMIN}),
     Permission.CONFIRM_POLICY: frozenset({Role.APPROVER}),
     Permission.REVIEW_EMERGENCY: frozenset({Role.APPROVER, Role.PLANNER}),
+    Permission.LINK_DOMAIN: _STOPPERS | {Role.SUPPORT},
 }
 
 

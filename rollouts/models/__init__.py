@@ -24,6 +24,7 @@ from rollouts.models.calendar import (
 from rollouts.models.catalog import Package, PackageVersion
 from rollouts.models.connection import Connection
 from rollouts.models.deployment import Deployment, Heartbeat, Lease
+from rollouts.models.domains import OrgDomain
 from rollouts.models.draft import Draft
 from rollouts.models.drift import DriftItem
 from rollouts.models.event import SYSTEM, ChainHead, Event
@@ -45,6 +46,7 @@ from rollouts.models.push import Attempt, Batch, PushError, RemoteCall
 from rollouts.models.review import Approval, FrozenList, FrozenOrg
 from rollouts.models.rollout import Hold, HoldKind, Rollout, Target, Wave
 from rollouts.models.strangers import Ask, AskKind, Stranger
+from rollouts.models.views import SavedView
 
 __all__ = [
     "SYSTEM",
@@ -82,6 +84,7 @@ __all__ = [
     "Mark",
     "MarkKind",
     "Org",
+    "OrgDomain",
     "Package",
     "PackageDependency",
     "PackageVersion",
@@ -94,6 +97,7 @@ __all__ = [
     "RoleGrant",
     "Rollout",
     "SavedAudience",
+    "SavedView",
     "SelfTestRequest",
     "Since",
     "Stranger",

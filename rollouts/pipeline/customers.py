@@ -113,11 +113,19 @@ def moved_since(orgs: Iterable[int], moment: datetime) -> dict[int, str]:
 
 
 def owner_of(org: Org, licences: Iterable[Licence]) -> tuple[Account, By] | None:
-    """Return the same for one org, with its account: one query.
+    """Return the same for one org, with its account, as `owners_among` does: one query."""
+    return owners_among([org], licences).get(org.pk)
 
-    ``licences`` are those of the org and of the one it is a sandbox of, with their accounts.
+
+def owners_among(
+    orgs: Collection[Org], licences: Iterable[Licence]
+) -> dict[int, tuple[Account, By]]:
+    """Return whose each of a few hundred orgs is, with the account, by the orgs' rows: one query.
+
+    ``licences`` are those of the orgs and of those they are sandboxes of, with their accounts.
     """
-    rows = CustomerWord.objects.filter(org__key__in={org.key, org.parent_key} - {""})
+    keys = {org.key for org in orgs} | {org.parent_key for org in orgs} - {""}
+    rows = CustomerWord.objects.filter(org__key__in=keys)
     words = {
         word.org.key: word.account for word in rows.select_related("org", "account").order_by("pk")
     }
@@ -126,9 +134,14 @@ def owner_of(org: Org, licences: Iterable[Licence]) -> tuple[Account, By] | None
         for licence in sorted(licences, key=_listed_last)
         if licence.account is not None
     }
-    parent = org.parent_key
-    over = words.get(parent) or by_licence.get(parent) if parent else None
-    return _speaks(words.get(org.key), over, by_licence.get(org.key))
+    found = {}
+    for org in orgs:
+        parent = org.parent_key
+        over = words.get(parent) or by_licence.get(parent) if parent else None
+        speaks = _speaks(words.get(org.key), over, by_licence.get(org.key))
+        if speaks is not None:
+            found[org.pk] = speaks
+    return found
 
 
 def _speaks(said: V | None, over: V | None, mine: V | None) -> tuple[V, By] | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import QuerySet
 
-from rollouts.domain import ids
 from rollouts.domain.lifecycle import ROLLOUT_ENDS, TargetState, WaveState
 from rollouts.domain.planner import BLOCKING_UNKNOWN
 from rollouts.models import (
@@ -23,23 +20,12 @@ from rollouts.models import (
     Target,
 )
 from rollouts.pipeline import exclusions, licences
-from rollouts.pipeline.subscribers import fold
 
-LIMIT = 50
+# What of a wave's rollout grows with the fleet and no answer needs.
+LONG = ("rollout__left_out", "rollout__audience", "rollout__policy_json", "rollout__schedule")
+_OF_BATCH = [f"batch__wave__{name}" for name in LONG]
 _ENDS = [state.value for state in ROLLOUT_ENDS]
 _UNDER_WAY = (TargetState.PLANNED.value, TargetState.IN_FLIGHT.value)
-Kind = Literal["empty", "one", "many", "none", "bad_id"]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a look-up came to: orgs, a note on how the text was read, and a sentence if nothing."""
-
-    kind: Kind
-    orgs: tuple[Org, ...] = ()
-    note: str = ""
-    sentence: str = ""
-    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,83 +56,6 @@ class Around:
     licences: dict[str, dict[str, Licence]]
 
 
-def clean(text: str) -> tuple[str, str]:
-    """Return (text to search with, note); a session id is cut before it goes anywhere."""
-    text = text.strip()[:400]
-    if re.match(r"00[Dd][A-Za-z0-9]{12,15}!", text):
-        return text.split("!", 1)[0], "You pasted a session ID. We kept only the org ID."
-    if text.lower().startswith(("http://", "https://")):
-        return ids.find_org_id(text) or "", "" if ids.find_org_id(text) else (
-            "That address holds no org ID. Paste the ID, or type a part of the name."
-        )
-    return text, ""
-
-
-def find(text: str) -> Found:
-    """Look an org up by id (15, 18, case lost) or by a part of its name, accents or not."""
-    wanted, note = clean(text)
-    if not wanted:
-        return Found("bad_id" if note else "empty", note=note, sentence=note)
-    if re.fullmatch(r"00[Dd][A-Za-z0-9]{8,20}", wanted):
-        return _by_id(wanted, note)
-    return _by_name(wanted, note)
-
-
-def _by_id(wanted: str, note: str) -> Found:
-    try:
-        key = ids.org_id(wanted)
-    except ids.BadId as bad:
-        return Found("bad_id", note=note, sentence=f"{bad}.")
-    if len(wanted) == ids.LONG and wanted != key:
-        note = (note + " Case repaired.").strip()
-    org = Org.objects.filter(key=key).first()
-    if org is not None:
-        return Found("one", (org,), note=note)
-    near = _one_away(key)
-    hint = f" One character away: {near.name} ({near.key})." if near else ""
-    return Found(
-        "none",
-        note=note,
-        sentence=f"No org with the ID {key} has one of our packages.{hint}",
-    )
-
-
-def _one_away(key: str) -> Org | None:
-    short = key[: ids.SHORT]
-    for place in range(3, ids.SHORT):
-        head, tail = short[:place], short[place + 1 :]
-        for org in Org.objects.filter(key__startswith=head)[:50]:
-            if org.key[place + 1 : ids.SHORT] == tail:
-                return org
-        if Org.objects.filter(key__startswith=head).count() == 0:
-            return None
-    return None
-
-
-def _by_name(wanted: str, note: str) -> Found:
-    folded = fold(wanted)
-    rows = Org.objects.filter(folded__contains=folded).annotate(
-        rank=Case(
-            When(folded=folded, then=Value(0)),
-            When(folded__startswith=folded, then=Value(1)),
-            default=Value(2),
-            output_field=IntegerField(),
-        )
-    )
-    ordered = rows.order_by("rank", "-is_production", "status", "folded", "key")
-    orgs = tuple(ordered[: LIMIT + 1])
-    if not orgs:
-        return Found(
-            "none",
-            note=note,
-            sentence=f"No org's name has “{wanted[:80]}” in it. Try fewer letters, or the org ID.",
-        )
-    if len(orgs) == 1:
-        return Found("one", orgs, note=note)
-    more = rows.count() - LIMIT if len(orgs) > LIMIT else 0
-    return Found("many", orgs[:LIMIT], note=note, more=more)
-
-
 def org_answer(org: Org, now: datetime) -> list[Answer]:
     """Answer for each package of an org; the newest version is the newest that can be pushed."""
     return answers([org], now)[org.pk]
@@ -162,11 +71,13 @@ def answers(orgs: Sequence[Org], now: datetime) -> dict[int, list[Answer]]:
     tries = (
         Attempt.objects.filter(org__in=orgs)
         .select_related("version__package", "batch__wave__rollout")
+        .defer(*_OF_BATCH)
         .order_by("pk")
     )
     targets = (
         Target.objects.filter(org__in=orgs)
         .select_related("rollout__to_version__package", "wave")
+        .defer(*LONG)
         .order_by("-rollout__created_at", "-pk")
     )
     held = exclusions.barred([org.pk for org in orgs], now)
@@ -314,6 +225,7 @@ def attempts(org: Org) -> QuerySet[Attempt]:
         org.attempts.select_related(
             "version__package", "batch__wave__rollout", "target__from_version"
         )
+        .defer(*_OF_BATCH)
         .prefetch_related("errors")
         .order_by("-pk")
     )

@@ -17,7 +17,7 @@ from rollouts.domain.audience import Ring
 from rollouts.domain.permissions import Permission
 from rollouts.models import Account, Mark, MarkKind, Org, Person
 from rollouts.pipeline import customers
-from rollouts.pipeline.parts import parts
+from rollouts.pipeline.parts import AT_ONCE, parts
 from rollouts.pipeline.transitions import Refusal, demand, record, writing
 
 # People mark orgs as needing the migration to a second-generation package with this tag; a normal
@@ -46,7 +46,7 @@ def said_of(owned: Mapping[int, int | None]) -> dict[int, Said]:
     Args:
         owned: the orgs with the row of their customer, if one is known.
     """
-    by_org, by_account = _gathered()
+    by_org, by_account = _gathered(owned)
     # Orgs of one customer without marks of their own share one answer.
     shared = {account: _heap(marks) for account, marks in by_account.items()}
     found: dict[int, Said] = {}
@@ -64,15 +64,25 @@ def said_of(owned: Mapping[int, int | None]) -> dict[int, Said]:
 _Marks = dict[int, list[tuple[str, str]]]
 
 
-def _gathered() -> tuple[_Marks, _Marks]:
-    """Read all standing marks, by org and by customer: people set them, so they are not many."""
+def _gathered(owned: Mapping[int, int | None]) -> tuple[_Marks, _Marks]:
+    """Read standing marks, by org and by customer: of a few orgs theirs, of many orgs all.
+
+    People set them, so they are not many.
+    """
     by_org: _Marks = {}
     by_account: _Marks = {}
     rows = Mark.objects.standing().order_by("pk")
-    for org, kind, value in rows.filter(account=None).values_list("org_id", "kind", "value"):
-        by_org.setdefault(org, []).append((kind, value))
-    for account, kind, value in rows.filter(org=None).values_list("account_id", "kind", "value"):
-        by_account.setdefault(account, []).append((kind, value))
+    if len(owned) <= AT_ONCE // 2:
+        accounts = {account for account in owned.values() if account is not None}
+        rows = rows.filter(Q(org__in=list(owned)) | Q(account__in=accounts))
+    found: list[tuple[int | None, int | None, str, str]] = [
+        *rows.values_list("org_id", "account_id", "kind", "value")
+    ]
+    for org, account, kind, value in found:
+        if org is not None:
+            by_org.setdefault(org, []).append((kind, value))
+        elif account is not None:
+            by_account.setdefault(account, []).append((kind, value))
     return by_org, by_account
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,6 +73,20 @@ def whereabouts_of(org: Org, account: Account | None) -> Whereabouts:
     window, whose = _Windows().of(org.pk, known, org.instance)
     time = OrgTime(names, source, window, whose)
     return Whereabouts(org.key, org.instance, account.sf_id if account else "", time)
+
+
+def zones_of(
+    orgs: Mapping[int, tuple[Account | None, str]],
+) -> dict[int, tuple[tuple[str, ...], ZoneSource]]:
+    """Return the zones that orgs may be in and how that is known, by row: one query.
+
+    ``orgs`` gives each org's customer, if one is known, and its instance.
+    """
+    words = _Zones(ZoneWord.objects.in_force())
+    return {
+        pk: words.of(pk, _account(account) if account else None, instance)
+        for pk, (account, instance) in orgs.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from rollouts.access import Request, can, may
 from rollouts.domain import ids
+from rollouts.domain.my_domain import label_of
 from rollouts.domain.permissions import Permission
 from rollouts.forms_orgs import MarkForm
 from rollouts.models import Org
-from rollouts.pipeline import lookup, refresh
+from rollouts.pipeline import domains, finding, lookup, refresh
 from rollouts.pipeline.report.one_org import one_org
 from rollouts.pipeline.transitions import Refusal
 from rollouts.views.acts import act, status_of
@@ -35,29 +36,24 @@ class Hit:
 @may(Permission.LOOK)
 def find(request: Request) -> HttpResponse:
     """Answer in place: the part under the search box is this page's own answer."""
-    text, note = lookup.clean(request.GET.get("q", ""))
-    found = lookup.find(text) if text or note else None
-    total = len(found.orgs) + found.more if found else 0
-    few = _few(found)
+    found = finding.find(request.GET.get("q", ""))
+    few = [*found.orgs[:HITS_SHOWN], *found.near]
     known = lookup.answers(few, request.now) if few else {}
-    hits = [Hit(org, known[org.pk]) for org in few]
-    return show(
-        request,
-        "orgs/find.html",
-        {
-            "text": text,
-            "note": note or (found.note if found else ""),
-            "found": found,
-            "hits": hits,
-            "total": total,
-            "more": total - len(hits),
-        },
-        fragment="answers",
-    )
-
-
-def _few(found: lookup.Found | None) -> list[Org]:
-    return list(found.orgs[:HITS_SHOWN]) if found else []
+    hits = [Hit(org, known[org.pk]) for org in found.orgs[:HITS_SHOWN]]
+    total = len(found.orgs) + found.more
+    typed = label_of(request.GET.get("domain", ""))
+    context = {
+        "domain": typed or found.domain,
+        "is_linked": found.kind == "one" and found.domain != "",
+        "may_link": can(request, Permission.LINK_DOMAIN),
+        "text": found.text,
+        "found": found,
+        "hits": hits,
+        "near": [Hit(org, known[org.pk]) for org in found.near],
+        "total": total,
+        "more": total - len(hits),
+    }
+    return show(request, "orgs/find.html", context, fragment="answers")
 
 
 @require_safe
@@ -71,6 +67,27 @@ def org(request: Request, key: str) -> HttpResponse:
     if long != key:
         return redirect("org", long, permanent=True)
     return show(request, "orgs/detail.html", _detail(request, known_org(key)))
+
+
+@require_POST
+@may(Permission.LINK_DOMAIN)
+def link_domain(request: Request, key: str) -> HttpResponse:
+    """Remember that an address is this org's."""
+    found = known_org(key)
+
+    def refused(refusal: Refusal) -> HttpResponse:
+        context = {"refusal": refusal, "back": reverse("find")}
+        return show(request, "exclusions/refused.html", context, status=status_of(refusal))
+
+    return act(
+        request,
+        lambda: domains.link(
+            found, request.POST.get("domain", ""), by=request.user, now=request.now
+        ),
+        done=lambda made: f"{made} is this org from now on.",
+        to=reverse("org", args=[found.key]),
+        refused=refused,
+    )
 
 
 @require_POST

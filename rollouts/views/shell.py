@@ -122,7 +122,7 @@ def _build(request: Request, *, signed_in: bool) -> dict[str, Any]:
 def _tabs(path: str) -> list[Tab]:
     entries = (
         ("Home", "home", "/"),
-        ("Orgs", "find", "/orgs/"),
+        ("Orgs", "orgs", "/find/"),
         ("Rollouts", "rollouts", None),
         ("Audiences", "audiences", "/lists/"),
         ("Exclusions", "exclusions", None),

@@ -10,10 +10,21 @@ const page = document.documentElement;
 
 // A session id behind an org id ("00D...!AQ...") is a secret: it never leaves the field.
 document.addEventListener("input", (event) => {
-  if (!event.target.matches("[data-search]")) return;
+  if (!event.target.matches("[data-search], [data-ids]")) return;
   const clean = event.target.value.replace(/(00D[a-z0-9]{12,15})!\S*/gi, "$1");
   if (clean !== event.target.value) event.target.value = clean;
 }, { capture: true });
+
+// A field of one line would run the lines of a pasted list or mail together.
+document.addEventListener("paste", (event) => {
+  const field = event.target;
+  const text = event.clipboardData?.getData("text") || "";
+  if (!field.matches?.("[data-search], [data-ids]") || !/[\r\n]/.test(text)) return;
+  event.preventDefault();
+  const words = text.replace(/\s+/g, " ").trim();
+  field.setRangeText(words, field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+});
 
 document.addEventListener("click", async (event) => {
   const open = document.querySelector("details.menu[open]");

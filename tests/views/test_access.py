@@ -21,6 +21,7 @@ ACTS: dict[str, dict[str, Any]] = {
     "connection-check": {"pk": 1}, "connection-make-key": {"pk": 1},
     "connection-switch-key": {"pk": 1}, "connection-push-off": {"pk": 1},
     "connection-sign-in": {"pk": 1},
+    "org-domain": {"key": "x"}, "view-update": {"pk": 1}, "view-delete": {"pk": 1},
     "org-refresh": {"key": "x"}, "org-marks": {"key": "x"}, "audience-drop": {"pk": 1},
     "exclusion-confirm-end": {"pk": 1}, "exclusion-keep": {"pk": 1},
     "exclusion-decide": {"pk": 1},

@@ -105,5 +105,6 @@ def _targets(org: Org) -> list[Target]:
     return list(
         Target.objects.filter(org=org)
         .select_related("rollout__to_version__package", "wave")
+        .defer(*lookup.LONG)
         .order_by("-rollout__created_at", "-pk")
     )

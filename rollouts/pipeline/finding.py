@@ -7,7 +7,7 @@ import string
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When, Window
 
 from rollouts.domain import ids
 from rollouts.domain.my_domain import my_domain, words_of
@@ -163,10 +163,9 @@ def one_away(short: str) -> tuple[Org, ...]:
 
 
 def _by_name(wanted: str, note: str) -> Found:
-    # The ranking is the work; counting apart would do it twice.
-    ranked = list(_ranked(wanted).values_list("pk", flat=True))
-    known = Org.objects.in_bulk(ranked[:LIMIT])
-    orgs = tuple(known[pk] for pk in ranked[:LIMIT] if pk in known)
+    # Finding them is the work; counting apart would do it twice.
+    rows = list(_ranked(wanted).annotate(matches=Window(Count("pk")))[:LIMIT])
+    orgs: tuple[Org, ...] = tuple(rows)
     if not orgs:
         return Found(
             "none",
@@ -176,7 +175,7 @@ def _by_name(wanted: str, note: str) -> Found:
         )
     if len(orgs) == 1:
         return Found("one", orgs, note=note)
-    return Found("many", orgs, note=note, more=len(ranked) - len(orgs))
+    return Found("many", orgs, note=note, more=rows[0].matches - len(orgs))
 
 
 def _ranked(wanted: str) -> QuerySet[Org]:

@@ -19,7 +19,7 @@ from rollouts.access import Request, can, may
 from rollouts.domain import ids
 from rollouts.domain.permissions import Permission
 from rollouts.models import Attempt, Batch, Package, Rollout
-from rollouts.pipeline import lookup, readiness
+from rollouts.pipeline import finding, readiness
 from rollouts.views.show import show
 
 ROLLOUTS_SHOWN, PACKAGES_SHOWN, ORGS_SHOWN = 5, 3, 6
@@ -28,7 +28,8 @@ LEAST_LETTERS = 2
 # Name of the address, its words, what else people call it, who may see it.
 PAGES: tuple[tuple[str, str, str, Permission], ...] = (
     ("home", "Home", "overview start", Permission.LOOK),
-    ("find", "Find an org", "orgs search version customer", Permission.LOOK),
+    ("orgs", "Orgs", "list filter customers versions", Permission.LOOK),
+    ("find", "Find an org", "search version customer", Permission.LOOK),
     ("rollouts", "Rollouts", "pushes upgrades", Permission.LOOK),
     ("rollout-new", "New rollout…", "plan push create", Permission.PLAN),
     ("drafts", "Drafts", "planning wizard", Permission.LOOK),
@@ -68,7 +69,7 @@ class Group:
 @may(Permission.LOOK)
 def go(request: Request) -> HttpResponse:
     """List the places that fit the letters; without any, the pages and what runs."""
-    text, note = lookup.clean(request.GET.get("q", ""))
+    text, note = finding.clean(request.GET.get("q", ""))
     words = text.lower().split()
     groups = [group for group in _groups(request, text, words) if group.places]
     context = {
@@ -157,7 +158,7 @@ def _by_id(text: str) -> list[Place]:
 
 
 def _orgs(text: str) -> list[Place]:
-    found = lookup.find(text)
+    found = finding.find(text)
     places = [
         Place(org.name, f"{_kind(org.is_production)}, {org.key}", reverse("org", args=[org.key]))
         for org in found.orgs[:ORGS_SHOWN]
@@ -165,7 +166,9 @@ def _orgs(text: str) -> list[Place]:
     rest = len(found.orgs) + found.more - len(places)
     if rest > 0:
         more = Place(
-            f"All {rest + len(places)} orgs", "", f"{reverse('find')}?{urlencode({'q': text})}"
+            f"All {rest + len(places)} orgs",
+            "",
+            f"{reverse('orgs')}?{urlencode({'q': text, 'installed': 'all'})}",
         )
         places.append(more)
     return places

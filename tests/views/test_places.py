@@ -43,7 +43,7 @@ def test_places_are_found_by_words_numbers_and_ids(
         assert "<html" not in part
 
     many = pia.get("/go/", {"q": "munchen"}, headers=FRAGMENT).content.decode()
-    assert 'href="/find/?q=munchen"' in many
+    assert 'href="/orgs/?q=munchen&amp;installed=all"' in many
     assert "All 10 orgs" in many
 
 

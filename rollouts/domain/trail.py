@@ -57,6 +57,7 @@ ACTIONS: dict[str, Told] = {
     "ask_gone": Told(_D, "asked to end {it}, whose request is gone", overrides=True),
     "let_sync_through": Told(_D, "let a refused sync of {it} through", overrides=True),
     "review_emergency": Told(_D, "reviewed the emergency {it}"),
+    "triage": Told(_D, "said what becomes of the {it}"),
     "decide_drift": Told(_D, "decided about orgs that joined or changed in {it}"),
     "decide_exclusion": Told(_D, "decided about the new sandbox {it}"),
     # stops and what lifts them
@@ -99,6 +100,8 @@ ACTIONS: dict[str, Told] = {
     "rehearsed": Told(_P, "brought back the report of a rehearsal of {it}"),
     "save_audience": Told(_P, "saved the {it}"),
     "drop_audience": Told(_P, "withdrew the {it}"),
+    "save_view": Told(_P, "saved the shared {it}"),
+    "delete_view": Told(_P, "took the shared {it} away"),
     "check_off": Told(_P, "settled an item of a checklist: {it}"),
     "finish": Told(_P, "finished {it}"),
     # orgs and customers
@@ -112,6 +115,7 @@ ACTIONS: dict[str, Told] = {
     "mark_own": Told(_O, "marked {it} as our own"),
     "unmark_own": Told(_O, "marked {it} as no longer our own"),
     "set_customer": Told(_O, "said whose {it} is"),
+    "link_domain": Told(_O, "said whose domain name it is: {it}"),
     # the calendar
     "add_freeze": Told(_C, "added the {it}"),
     "review_freeze": Told(_C, "checked the dates of the {it}"),

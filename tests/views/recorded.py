@@ -23,6 +23,7 @@ WRITES: dict[str, set[str]] = {
     # orgs
     "org-marks": {"mark", "unmark"},
     "org-customer": {"set_customer"},
+    "org-domain": {"link_domain"},
     "org-exclude": {"exclude"},
     "exclusion-ask-end": {"ask_end_exclusion"},
     "exclusion-confirm-end": {"end_exclusion"},
@@ -66,6 +67,9 @@ WRITES: dict[str, set[str]] = {
     "stop-ask-lift": {"ask_lift_stop"},
     "stop-confirm-lift": {"lift_stop"},
     "sync-let-through": {"let_sync_through"},
+    "failure-triage": {"triage"},
+    "rollout-failure-triage": {"triage"},
+    "rollout-failure-retry": {"ask_retry_wave"},
     # the calendar
     "freeze-new": {"add_freeze"},
     "freeze-change": {"add_freeze"},
@@ -102,6 +106,10 @@ WRITES_NOTHING: dict[str, str] = {
     "list-new": "reads a list and keeps it for its reader; using it is written",
     "list-new-draft": "as list-new",
     "list": "orgs that are so already change nothing; else mark, exclude or the draft's steps",
+    "view-new": "a view of one's own is nobody else's business; a shared one is written",
+    "view-edit": "as view-new",
+    "view-update": "as view-new",
+    "view-delete": "as view-new",
     "me": "what a person likes, kept in their session",
     "draft-review": "keeps reasons, or leads to the rollout it made; making one is written",
     "draft-version": "drafts are rows with the author of every change; planning one is written",

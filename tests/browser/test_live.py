@@ -36,17 +36,20 @@ class Reader:
         self.visitor = visitor
         self.page: Page = visitor.page
         self._change: Change | None = None
+        self._is_down = False
         self.page.add_init_script(_WATCH)
         self.page.clock.install(time="2026-11-24T03:00:00Z")
         self.page.clock.pause_at("2026-11-24T03:00:01Z")
         self.page.route(TICK, self._answer)
 
     def _answer(self, route: Route) -> None:
-        if self._change is None:
+        if self._is_down:
+            route.abort("connectionrefused")
+        elif self._change is None:
             route.fulfill(status=204)
-            return
-        answer = route.fetch(url=re.sub(r"([?&])v=[^&]*", r"\1v=0", route.request.url))
-        route.fulfill(response=answer, body=self._change(answer.text()))
+        else:
+            answer = route.fetch(url=re.sub(r"([?&])v=[^&]*", r"\1v=0", route.request.url))
+            route.fulfill(response=answer, body=self._change(answer.text()))
 
     def open(self, path: str) -> None:
         """Go to a page; nothing new happens to it until somebody brings news."""
@@ -55,7 +58,15 @@ class Reader:
 
     def hears(self, change: Change, milliseconds: int = 2_000) -> None:
         """Let the next tick bring news, and wait until the page has dealt with it."""
-        self._change = change
+        self._change, self._is_down = change, False
+        self._wait(milliseconds)
+
+    def misses(self, milliseconds: int) -> None:
+        """Let the next tick find no server, as while one is started anew."""
+        self._is_down = self.visitor.may_be_cut_off = True
+        self._wait(milliseconds)
+
+    def _wait(self, milliseconds: int) -> None:
         before = self.page.evaluate("window.answered")
         self.page.clock.run_for(milliseconds)
         self.page.wait_for_function("before => window.answered > before", arg=before)
@@ -106,6 +117,28 @@ def test_33_36_37_a_page_asks_as_often_as_somebody_reads(reader: Reader, tracker
     reader.hears(lambda part: re.sub(r' data-live .*?hx-sync="this:drop"', "", part))
     expect(page.locator("[data-live]")).to_have_count(0)
     assert reader.beats_in(300_000) == 0
+
+
+def test_33_a_server_that_is_started_anew_is_missed_and_found_again(
+    reader: Reader, tracker: str
+) -> None:
+    reader.open(f"/rollouts/{tracker}/")
+    page = reader.page
+    shown = page.get_by_role("navigation", name="Waves").inner_text()
+    lost = page.get_by_role("region", name="No connection")
+    reader.misses(2_000)
+    expect(lost).to_be_hidden()
+    for _ in range(4):
+        reader.misses(60_000)
+    expect(lost).to_contain_text(re.compile(r"No connection\. Showing \d\d:\d\d:\d\d UTC"))
+    assert page.get_by_role("navigation", name="Waves").inner_text() == shown
+    # Five in a row: it asks again after 24 to 36 seconds and not every two.
+    assert reader.beats_in(20_000) == 0
+
+    reader.hears(lambda part: part.replace("Wave 1", "Moved"), 20_000)
+
+    expect(lost).to_be_hidden()
+    expect(page.get_by_role("heading", name="Moved")).to_be_visible()
 
 
 def test_34_35_what_somebody_holds_stays_while_the_rest_moves(reader: Reader, tracker: str) -> None:
@@ -172,6 +205,8 @@ def test_9_10_55_ages_turn_late_and_only_events_are_heard(reader: Reader, tracke
     expect(loud).to_be_empty()
     reader.hears(_saying("alarm", "Halted: wave 1: 3 of 6 failed"))
     expect(loud).to_have_text("Halted: wave 1: 3 of 6 failed")
+    reader.hears(_with_banner("Everything is stopped."))
+    expect(loud).to_have_text("Everything is stopped.")
 
     reader.open("/find/")
     page.locator("#q").fill("blue")
@@ -193,6 +228,11 @@ def test_9_10_55_ages_turn_late_and_only_events_are_heard(reader: Reader, tracke
 def _saying(what: str, words: str) -> Change:
     pattern = re.compile(rf'(id="live"[^>]*? data-{what}=")[^"]*')
     return lambda part: pattern.sub(lambda found: found[1] + words, part, count=1)
+
+
+def _with_banner(words: str) -> Change:
+    place = '<div id="banners" hx-swap-oob="calm">'
+    return lambda part: part.replace(place, f'{place}<p data-alarm="{words}">{words}</p>')
 
 
 def _turned_round(part: str) -> str:

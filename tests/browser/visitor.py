@@ -27,7 +27,7 @@ class Visitor:
         self.trouble: list[str] = []
         self._refusals: set[int] = set()
         self._answers: list[int] = []
-        self._was_cut_off = False
+        self.may_be_cut_off = False
         context.on("console", self._on_console)
         context.on("weberror", lambda error: self.trouble.append(f"script: {error.error}"))
         context.on("request", self._on_request)
@@ -76,7 +76,7 @@ class Visitor:
     @contextmanager
     def cut_off(self) -> Iterator[None]:
         """Take the network away and give it back; the browser reports what it can't load."""
-        self._was_cut_off = True
+        self.may_be_cut_off = True
         self.context.set_offline(True)
         yield
         self.context.set_offline(False)
@@ -87,7 +87,7 @@ class Visitor:
         said = _STATUS.search(message.text)
         if said and int(said[1]) in self._refusals:
             return
-        if self._was_cut_off and "net::ERR_INTERNET_DISCONNECTED" in message.text:
+        if self.may_be_cut_off and "net::ERR_" in message.text:
             return
         self.trouble.append(f"{message.type} at {self.page.url}: {message.text}")
 

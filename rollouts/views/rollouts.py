@@ -40,6 +40,9 @@ TABS = {
 @may(Permission.LOOK)
 def rollouts(request: Request) -> HttpResponse:
     """List rollouts, newest first, in tabs by what can still happen."""
+    stamp = stamped(request, report.stamp_of_all())
+    if same := unchanged(request, stamp):
+        return same
     rows = Rollout.objects.select_related("to_version__package", "author").order_by("-created_at")
     chosen = request.GET.get("show", "")
     chosen = chosen if chosen in TABS else "all"
@@ -49,6 +52,8 @@ def rollouts(request: Request) -> HttpResponse:
         request,
         "rollouts/list.html",
         {
+            "stamp": stamp,
+            "is_live": chosen != "ended",
             "tabs": tabs,
             "chosen": chosen,
             "page": page,

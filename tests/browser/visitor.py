@@ -16,6 +16,8 @@ _STAY = """() => {
 # The browser says it, and htmx once more.
 _STATUS = re.compile(r"(?:responded with a status of|Response Status Error Code) (\d{3})")
 
+_UNREACHED = re.compile(r"net::ERR_|htmx:(?:afterRequest|sendError)")
+
 
 class Visitor:
     """One signed-in person with one tab; `trouble` collects what no page may cause."""
@@ -87,7 +89,7 @@ class Visitor:
         said = _STATUS.search(message.text)
         if said and int(said[1]) in self._refusals:
             return
-        if self.may_be_cut_off and "net::ERR_" in message.text:
+        if self.may_be_cut_off and _UNREACHED.search(message.text):
             return
         self.trouble.append(f"{message.type} at {self.page.url}: {message.text}")
 

@@ -49,6 +49,7 @@ def test_a_tick_that_finds_nothing_new_costs_one_read_or_two(
         ROLLOUT: 1,
         f"{ROLLOUT}waves/1/?state=queued": 1,
         f"{ROLLOUT}batches/{batch.pk}/": 1,
+        "/rollouts/?show=all": 2,
         "/": 2,
     }
     for page, reads in pages.items():

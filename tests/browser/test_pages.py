@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -64,6 +66,8 @@ def test_a_page_is_sound(come: Come, fleet: Fleet, tracker: str, name: str) -> N
 
     # The first of the two clicks with which everything can be stopped from here.
     expect(page.get_by_role("link", name="Stop everything")).to_have_attribute("href", "/stop/")
+    # How old the data are (statement 9).
+    expect(page.locator("#ages")).to_contain_text(re.compile(r"orgs .+, pushes .+"))
     assert faults(page) == []
 
 

@@ -222,6 +222,8 @@ class ConnectionForm(Dressed):
         error_messages={"required": "Paste the app's consumer secret."},
     )
 
+    reason = _reason("Why?", "Stays in the audit trail for ever, with your name.", required=True)
+
     def __init__(
         self, *args: Any, auth: AuthKind, bound: bool = False, new: bool = True, **kwargs: Any
     ) -> None:
@@ -232,7 +234,9 @@ class ConnectionForm(Dressed):
             del self.fields["secret"]
         elif auth is AuthKind.WEB_SERVER:
             self.fields["secret"].required = False
-        if not new:
+        if new:
+            del self.fields["reason"]
+        else:
             self.fields["name"].disabled = True
         if bound:
             self.fields["login_url"].disabled = True
@@ -262,6 +266,12 @@ class TypedNameForm(Dressed):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": "Type the org's name as it stands above."},
     )
+
+
+class TypedReasonForm(TypedNameForm):
+    """The same, with why."""
+
+    reason = _reason("Why?", "Stays in the audit trail for ever, with your name.", required=True)
 
 
 class SelfTestForm(TypedNameForm):

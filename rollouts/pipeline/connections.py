@@ -121,7 +121,9 @@ def make(described: Described, *, by: Person | None, now: datetime) -> Connectio
 
 
 @transaction.atomic
-def describe_again(described: Described, *, by: Person | None, now: datetime) -> Connection:
+def describe_again(
+    described: Described, *, by: Person | None, now: datetime, reason: str = ""
+) -> Connection:
     """Store a connection, or what has changed of the one with this name.
 
     Raises:
@@ -152,7 +154,10 @@ def describe_again(described: Described, *, by: Person | None, now: datetime) ->
     }
     if any(getattr(link, name) != value for name, value in fresh.items()):
         change(link, **fresh)
-        record("change_connection", subject(link), now=now, by=by, detail=told(link))
+        record(
+            "change_connection", subject(link),
+            now=now, by=by, reason=reason.strip(), detail=told(link),
+        )  # fmt: skip
     return link
 
 
@@ -248,7 +253,9 @@ def push_refusal(link: Connection) -> str:
 
 
 @transaction.atomic
-def turn_push_on(link: Connection, *, typed: str, by: Person, now: datetime) -> None:
+def turn_push_on(
+    link: Connection, *, typed: str, by: Person, now: datetime, reason: str = ""
+) -> None:
     """Let a connection push, after the person typed the org's name.
 
     Raises:
@@ -274,6 +281,7 @@ def turn_push_on(link: Connection, *, typed: str, by: Person, now: datetime) -> 
         by=by,
         before=Mode.OBSERVE.value,
         after=Mode.PUSH.value,
+        reason=reason.strip(),
         detail={"org_id": link.org_id},
     )
 

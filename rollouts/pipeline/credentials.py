@@ -190,7 +190,7 @@ def _save(
     )
 
 
-def disconnect(link: Connection, *, typed: str, by: Person, now: datetime) -> str:
+def disconnect(link: Connection, *, typed: str, by: Person, now: datetime, reason: str = "") -> str:
     """End the access at Salesforce and forget every secret; what was read stays.
 
     Returns what a person must know of it, or "".
@@ -207,7 +207,7 @@ def disconnect(link: Connection, *, typed: str, by: Person, now: datetime) -> st
         # From here on nothing new is begun; what was begun since the first look is seen by this.
         _refuse_while_open(link)
     said = _revoke(link)
-    _forget(link, by, now, said)
+    _forget(link, by, now, " ".join([*reason.split(), *said.split()]))
     return said
 
 
@@ -235,7 +235,7 @@ def _revoke(link: Connection) -> str:
 
 
 @transaction.atomic
-def _forget(link: Connection, by: Person, now: datetime, said: str) -> None:
+def _forget(link: Connection, by: Person, now: datetime, why: str) -> None:
     was = link.mode
     change(
         link,
@@ -248,7 +248,7 @@ def _forget(link: Connection, by: Person, now: datetime, said: str) -> None:
         proof=[],
         proved_at=None,
     )
-    record("disconnect", subject(link), now=now, by=by, before=was, after="", reason=said)
+    record("disconnect", subject(link), now=now, by=by, before=was, after="", reason=why)
 
 
 def reseal(*, only_count: bool = False) -> dict[str, int]:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from rollouts.access import Request, may
 from rollouts.domain.connecting import AUTH_WORDS, ROLE_WORDS, AuthKind, OrgRole, Secret
 from rollouts.domain.permissions import Permission
-from rollouts.forms import ConnectionForm, SecretForm, SelfTestForm, TypedNameForm
+from rollouts.forms import ConnectionForm, SecretForm, SelfTestForm, TypedReasonForm
 from rollouts.models import Connection
 from rollouts.pipeline import connections, consent, credentials, proof, selftest, troubles
 from rollouts.pipeline.connections import Described
@@ -157,7 +157,9 @@ def change(request: Request, pk: int) -> HttpResponse:
             username=typed.get("username", ""),
         )
         try:
-            connections.describe_again(described, by=request.user, now=request.now)
+            connections.describe_again(
+                described, by=request.user, now=request.now, reason=typed["reason"]
+            )
         except Refusal as refused:
             refusal = refused
         else:
@@ -234,7 +236,7 @@ def push_on(request: Request, pk: int) -> HttpResponse:
         request,
         link,
         "connections/push_on.html",
-        lambda typed: connections.turn_push_on(link, typed=typed, by=request.user, now=request.now),
+        lambda typed: connections.turn_push_on(link, by=request.user, now=request.now, **typed),
         "Push mode is on. Every push still needs its approvals.",
     )
 
@@ -250,7 +252,7 @@ def disconnect(request: Request, pk: int) -> HttpResponse:
         link,
         "connections/disconnect.html",
         lambda typed: said.append(
-            credentials.disconnect(link, typed=typed, by=request.user, now=request.now)
+            credentials.disconnect(link, by=request.user, now=request.now, **typed)
         ),
         "Disconnected. Its secrets are forgotten; what was read stays.",
         said,
@@ -265,11 +267,11 @@ def _typed(
     done: str,
     said: list[str] | None = None,
 ) -> HttpResponse:
-    form = TypedNameForm(posted(request))
+    form = TypedReasonForm(posted(request))
     refusal = None
     if form.is_valid():
         try:
-            deed(form.cleaned_data["typed"])
+            deed(form.cleaned_data)
         except Refusal as refused:
             refusal = refused
         else:

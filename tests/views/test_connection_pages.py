@@ -20,7 +20,8 @@ from tests.views.world import HOSTILE, World
 
 SECRET = Options().client_secret
 NEW = "/connections/new/?role=devhub&auth="
-TYPED = {"name": "Harbor hub", "login_url": URL, "client_id": Options().client_id}
+WHY = {"reason": "the pilot is over"}
+TYPED = {"name": "Harbor hub", "login_url": URL, "client_id": Options().client_id, **WHY}
 
 
 @pytest.fixture
@@ -265,17 +266,20 @@ def test_push_mode_asks_for_the_org_s_name_and_is_on_every_page_s_mind(
     assert "Observe mode." in ada.get("/").content.decode()
     link.refresh_from_db()
 
-    wrong = ada.post(at(link, "push-on/"), {"typed": "another"})
+    wrong = ada.post(at(link, "push-on/"), {"typed": "another", **WHY})
     assert wrong.status_code == 422
     assert "Type the org&#x27;s name exactly" in wrong.content.decode()
-    done = ada.post(at(link, "push-on/"), {"typed": link.org_name}, follow=True).content.decode()
+    done = ada.post(
+        at(link, "push-on/"), {"typed": link.org_name, **WHY}, follow=True
+    ).content.decode()
 
     assert "Push mode is on." in done
     assert "Turn push mode off" in done
     assert "Observe mode." not in ada.get("/").content.decode()
-    again = ada.post(at(link, "push-on/"), {"typed": link.org_name})
+    again = ada.post(at(link, "push-on/"), {"typed": link.org_name, **WHY})
     assert again.status_code == 409
-    assert Event.objects.get(action="turn_push_on").person == Event.objects.latest("pk").person
+    told = Event.objects.get(action="turn_push_on")
+    assert (told.person, told.reason) == (Event.objects.latest("pk").person, WHY["reason"])
 
 
 def test_disconnecting_asks_for_the_name_and_says_what_is_left(
@@ -284,12 +288,15 @@ def test_disconnecting_asks_for_the_name_and_says_what_is_left(
     ada = sign_in("ada")
     assert ada.post(at(link, "disconnect/"), {"typed": "no"}).status_code == 422
 
-    page = ada.post(at(link, "disconnect/"), {"typed": link.name}, follow=True).content.decode()
+    page = ada.post(
+        at(link, "disconnect/"), {"typed": link.name, **WHY}, follow=True
+    ).content.decode()
 
     assert "Its secrets are forgotten; what was read stays." in page
     link.refresh_from_db()
     assert not link.has(Secret.CLIENT_SECRET)
     assert "Disconnected" in ada.get("/connections/").content.decode()
+    assert Event.objects.get(action="disconnect").reason.startswith(WHY["reason"])
 
 
 def test_a_connection_with_open_batches_is_not_disconnected(world: World, sign_in: Browser) -> None:
@@ -297,7 +304,7 @@ def test_a_connection_with_open_batches_is_not_disconnected(world: World, sign_i
     world.batch(world.dispatching(rollout), 1, {})
     ours = Connection.objects.get()
 
-    answer = sign_in("ada").post(at(ours, "disconnect/"), {"typed": ours.org_name})
+    answer = sign_in("ada").post(at(ours, "disconnect/"), {"typed": ours.org_name, **WHY})
 
     assert answer.status_code == 422
     assert "Halt or abort their rollouts first" in answer.content.decode()

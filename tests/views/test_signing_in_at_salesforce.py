@@ -259,7 +259,9 @@ def test_disconnecting_revokes_it_at_salesforce(ada: Person, link: Connection) -
     token = link.secret(Secret.REFRESH_TOKEN)
 
     page = ada.browser.post(
-        f"/connections/{link.pk}/disconnect/", {"typed": link.org_name}, follow=True
+        f"/connections/{link.pk}/disconnect/",
+        {"typed": link.org_name, "reason": "it is over"},
+        follow=True,
     ).content.decode()
 
     assert "Its secrets are forgotten" in page

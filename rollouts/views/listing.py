@@ -143,7 +143,9 @@ def views_of(request: Request, page: str, built_in: Sequence[tuple[str, str]]) -
     typed = request.GET.get("view", "")
     chosen = next((view for view in saved if str(view.pk) == typed), None)
     plain = [(label, canonical(query)) for label, query in built_in]
-    first = next((query for _, query in plain if query == now), None) if chosen is None else None
+    # The order and the size of the pages make no other view of what comes along.
+    bare = urlencode([pair for pair in parse_qsl(now) if pair[0] not in {"sort", "size"}])
+    first = next((query for _, query in plain if query == bare), None) if chosen is None else None
     tabs = [Tab(label, _address(request.path, query), query == first) for label, query in plain]
     for view in saved:
         by = "" if view.owner_id == request.user.pk else str(view.owner)

@@ -13,6 +13,10 @@ document.addEventListener("input", (event) => {
   if (!event.target.matches("[data-search], [data-ids]")) return;
   const clean = event.target.value.replace(/(00D[a-z0-9]{12,15})!\S*/gi, "$1");
   if (clean !== event.target.value) event.target.value = clean;
+  if (event.inputType !== "insertFromPaste" || event.target.id !== "q") return;
+  // What was pasted is complete: it is asked for at once, and once.
+  event.stopPropagation();
+  htmx.trigger(event.target, "pb:pasted");
 }, { capture: true });
 
 // A field of one line would run the lines of a pasted list or mail together.
@@ -23,7 +27,7 @@ document.addEventListener("paste", (event) => {
   event.preventDefault();
   const words = text.replace(/\s+/g, " ").trim();
   field.setRangeText(words, field.selectionStart, field.selectionEnd, "end");
-  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertFromPaste" }));
 });
 
 document.addEventListener("click", async (event) => {

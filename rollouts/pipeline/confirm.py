@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from rollouts.domain.failures import FailureKind
+from rollouts.domain.failures import NOT_SEEN, FailureKind
 from rollouts.domain.lifecycle import AttemptState, TargetState
 from rollouts.models import (
     Attempt,
@@ -86,8 +86,8 @@ def _store(
     ).update(
         state=AttemptState.UNCONFIRMED.value,
         failure_kind=FailureKind.UNKNOWN.value,
-        signature="success reported, version not seen",
-        reason="success reported, version not seen",
+        signature=NOT_SEEN,
+        reason=NOT_SEEN,
         moved_at=read_at,
     )
     set_targets([a.target_id for a in missed], TargetState.FAILED, "version not seen")

@@ -193,6 +193,10 @@ def _apply_jobs(batch: Batch, status: SfStatus, jobs: list[SfJob], reading: Read
         attempt.sf_id = job.id
         if _take_over(attempt, job, reading, errors):
             story.append([attempt.org.key, before[0], attempt.state])
+        elif attempt.state == AttemptState.FAILED.value:
+            # Salesforce may write its reasons after the job's end. They are kept beside it: what
+            # the failure was judged as stays, for terminal facts never change.
+            errors += _kept(attempt, reading.errors.get(job.id, []))
         if _shown(attempt) != before:
             moved.append(attempt)
     PushError.objects.bulk_create(errors, batch_size=500, ignore_conflicts=True)
@@ -228,11 +232,16 @@ def _take_over(attempt: Attempt, job: SfJob, reading: Reading, errors: list[Push
 def _explain(attempt: Attempt, errors: list[SfError]) -> list[PushError]:
     kind, signature = classify(
         [Failure(e.type, e.title, e.message, e.details) for e in errors if e.severity != "Warning"]
-        or [Failure(e.type, e.title, e.message, e.details) for e in errors]
+        or [Failure(e.type, e.title, e.message, e.details) for e in errors],
+        org=attempt.org.name,
     )
     attempt.failure_kind = kind.value
     attempt.signature = signature[:300]
     attempt.reason = (errors[0].title or errors[0].type)[:400] if errors else "no error recorded"
+    return _kept(attempt, errors)
+
+
+def _kept(attempt: Attempt, errors: list[SfError]) -> list[PushError]:
     return [
         PushError(
             attempt=attempt,

@@ -20,6 +20,8 @@ from rollouts.views import (
     drafts_version,
     drafts_waves,
     exclusions,
+    failure,
+    failures,
     finish,
     freezes,
     home,
@@ -55,6 +57,7 @@ DRAFT = "rollouts/drafts/<int:pk>/"
 PACKAGE = "packages/<str:key>/"
 FREEZE = "calendar/freezes/<int:pk>/"
 POLICY = "settings/policies/<slug:name>/"
+FAILURE = "failures/<slug:key>/"
 BATCH = ROLLOUT + "batches/<int:pk>/"
 
 urlpatterns = [
@@ -143,6 +146,13 @@ urlpatterns = [
     path("views/<int:pk>/", saved_views.edit, name="view-edit"),
     path("views/<int:pk>/update/", saved_views.update, name="view-update"),
     path("views/<int:pk>/delete/", saved_views.delete, name="view-delete"),
+    path("failures/", failures.failures, name="failures"),
+    path(FAILURE, failure.failure, name="failure"),
+    path(FAILURE + "triage/", failure.say, name="failure-triage"),
+    path(ROLLOUT + "failures/", failures.failures, name="rollout-failures"),
+    path(ROLLOUT + FAILURE, failure.failure, name="rollout-failure"),
+    path(ROLLOUT + FAILURE + "triage/", failure.say, name="rollout-failure-triage"),
+    path(ROLLOUT + FAILURE + "retry/", failure.retry, name="rollout-failure-retry"),
     path("stop/", stop.stop, name="stop"),
     path("stop/reason/", reasons.stop_reason, name="stop-reason"),
     path("stop/ask-lift/", stop.ask_lift, name="stop-ask-lift"),

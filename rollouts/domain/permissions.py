@@ -52,6 +52,7 @@ class Permission(StrEnum):
     READ_AUDIT = "read_audit"
     CONNECT = "connect"
     CHECK_OFF = "check_off"
+    TRIAGE = "triage"
     REHEARSE = "rehearse"
     CHANGE_POLICY = "change_policy"
     CONFIRM_POLICY = "confirm_policy"
@@ -93,6 +94,7 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     Permission.CONNECT: frozenset({Role.ADMIN}),
     Permission.CHECK_OFF: _STOPPERS,
+    Permission.TRIAGE: _STOPPERS | {Role.SUPPORT},
     Permission.REHEARSE: frozenset({Role.PLANNER, Role.APPROVER}),
     Permission.CHANGE_POLICY: frozenset({Role.PLANNER, Role.ADMIN}),
     Permission.CONFIRM_POLICY: frozenset({Role.APPROVER}),

@@ -46,6 +46,7 @@ from rollouts.models.push import Attempt, Batch, PushError, RemoteCall
 from rollouts.models.review import Approval, FrozenList, FrozenOrg
 from rollouts.models.rollout import Hold, HoldKind, Rollout, Target, Wave
 from rollouts.models.strangers import Ask, AskKind, Stranger
+from rollouts.models.triage import FailureTriage
 from rollouts.models.views import SavedView
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "EmergencyReview",
     "Event",
     "Exclusion",
+    "FailureTriage",
     "FiscalYear",
     "FreezeOverride",
     "FreezeRow",

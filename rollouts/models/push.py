@@ -168,7 +168,11 @@ class Attempt(models.Model):
                 condition=models.Q(state__in=_ATTEMPT_STATES), name="attempt_state_is_known"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["batch", "state"])]
+        indexes: ClassVar = [
+            models.Index(fields=["batch", "state"]),
+            # Few attempts have one: those that failed are found without reading all the others.
+            models.Index(fields=["signature"], name="attempt_signature"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.org} to {self.version_id}, try {self.number}"

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from django import template
 
+from rollouts.domain.failure_knowledge import title_of
 from rollouts.domain.failures import FailureKind
 from rollouts.domain.trail import Group, told_of
 from rollouts.models import Event
@@ -103,6 +104,7 @@ _TOLD: dict[str, tuple[str, str, str]] = {
     "disconnect": ("offline", "need", "Disconnected, its secrets are forgotten"),
     "rotate_keys": ("key", "ok", "Stored secrets sealed with a new key"),
     "self_test": ("info", "idle", "Self-test run"),
+    "triage": ("note", "idle", "Word on {1}"),
     "sync_refused": ("warn", "need", "A sync was refused"),
 }
 
@@ -153,11 +155,8 @@ def verdict_icon(tone: str) -> str:
 
 @register.filter
 def failure_title(cluster: Cluster) -> str:
-    """Name a kind of failure: Salesforce's title, else what its signature says."""
-    if cluster.example and cluster.example.title:
-        return cluster.example.title
-    parts = [part for part in cluster.signature.split(" | ") if part != "None"]
-    return parts[0] if parts else "No error recorded"
+    """Name a kind of failure as every page does."""
+    return title_of(cluster.signature)
 
 
 _KINDS = {

@@ -30,11 +30,13 @@ def did(line: Line) -> SafeString:
 
 def _address(line: Line) -> str:
     event = line.event
+    kind, _, rest = event.subject.partition(" ")
+    if kind == "failure":
+        return reverse("failure", args=[rest])
     if event.rollout is not None:
         if event.wave is not None:
             return reverse("wave", args=[event.rollout.slug, event.wave.number])
         return reverse("rollout", args=[event.rollout.slug])
-    kind, _, rest = event.subject.partition(" ")
     number = rest.partition(" ")[0]
     if kind == "connection" and number.isdigit():
         return reverse("connection", args=[int(number)])

@@ -14,8 +14,10 @@ from rollouts.domain.lifecycle import (
     TargetState,
     WaveState,
 )
+from rollouts.domain.triage import TriageState
 from rollouts.models import Wave
 from rollouts.pipeline import approve
+from rollouts.pipeline.failing import Now
 
 
 class Face(NamedTuple):
@@ -27,6 +29,8 @@ class Face(NamedTuple):
 
 
 UNKNOWN = Face("unknown", "Unknown", "need")
+# Salesforce calls such a push failed; nothing has failed, the customer does not accept it.
+BLOCKED = "blocked"
 
 ROLLOUT: dict[str, Face] = {
     RolloutState.DRAFT: Face("planned", "Draft", "idle"),
@@ -78,6 +82,7 @@ ATTEMPT: dict[str, Face] = {
     AttemptState.CONFIRMED: Face("verified", "Upgraded, seen", "ok"),
     AttemptState.UNCONFIRMED: Face("warn", "Reported, never seen", "need"),
     AttemptState.FAILED: Face("failed", "Failed", "fail"),
+    BLOCKED: Face("locked", "Blocked by the customer", "block"),
     AttemptState.CANCELED: Face("canceled", "Recalled", "idle"),
 }
 
@@ -105,6 +110,24 @@ COUNTED: dict[str, Face] = {
     "planned": Face("planned", "planned", "idle"),
 }
 
+# What people say of a kind of failure, and what has become of an org that failed.
+TRIAGE: dict[str, Face] = {
+    TriageState.NEW: Face("decide", "New", "need"),
+    TriageState.TRIAGED: Face("observed", "Triaged", "idle"),
+    TriageState.FIXING: Face("running", "Fixing", "run"),
+    TriageState.CASE_OPEN: Face("cloud", "Case open", "queue"),
+    TriageState.ACCEPTED: Face("hand", "Accepted", "idle"),
+    TriageState.SOLVED: Face("verified", "Solved", "ok"),
+}
+SINCE: dict[str, Face] = {
+    Now.OPEN: Face("failed", "Failed", "fail"),
+    Now.RETRYING: Face("retry", "On a new list", "queue"),
+    Now.UPGRADED: Face("ok", "Upgraded since", "ok"),
+    Now.BLOCKED: Face("locked", "Blocked by the customer", "block"),
+    Now.OTHERWISE: Face("warn", "Failed otherwise since", "need"),
+    Now.OVER: Face("skipped", "Left out since", "idle"),
+}
+
 FACES: dict[str, dict[str, Face]] = {
     "rollout": ROLLOUT,
     "wave": WAVE,
@@ -112,6 +135,8 @@ FACES: dict[str, dict[str, Face]] = {
     "attempt": ATTEMPT,
     "target": TARGET,
     "counted": COUNTED,
+    "triage": TRIAGE,
+    "since": SINCE,
 }
 
 

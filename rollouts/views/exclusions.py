@@ -84,12 +84,8 @@ def _csv(chosen: str, listed: list[object]) -> HttpResponse:
     if chosen == "blocking":
         return csv_answer(
             "orgs-that-block-pushes",
-            ("Org ID", "Org", "Customer", "Package", "Version", "Read at"),
-            (
-                (one.key, one.name, one.customer, one.package, one.version, one.read_at)
-                for one in listed
-                if isinstance(one, blockers.Blocker)
-            ),
+            blockers.CSV_HEADER,
+            (blockers.csv_row(one) for one in listed if isinstance(one, blockers.Blocker)),
         )
     return csv_answer(
         f"exclusions-{chosen}",

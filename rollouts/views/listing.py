@@ -128,7 +128,8 @@ def chips(request: Request, words: Callable[[str, str], str]) -> list[Chip]:
 
 def instead(request: Request, **changed: str) -> str:
     """Return this address with some words changed ("" takes one out), from the first page."""
-    kept = {name: request.GET[name] for name in request.GET if name not in {"page", "as"}}
+    # "v" is what a live part shows, see `show.unchanged`; it is no part of what is asked for.
+    kept = {name: request.GET[name] for name in request.GET if name not in {"page", "as", "v"}}
     query = kept | changed
     return _address(request.path, urlencode([(n, word) for n, word in query.items() if word]))
 

@@ -33,6 +33,7 @@ PAGES: tuple[tuple[str, str, str, Permission], ...] = (
     ("rollouts", "Rollouts", "pushes upgrades", Permission.LOOK),
     ("rollout-new", "New rollout…", "plan push create", Permission.PLAN),
     ("drafts", "Drafts", "planning wizard", Permission.LOOK),
+    ("failures", "Failures", "errors triage retry case", Permission.LOOK),
     ("audiences", "Audiences", "saved orgs segments lists", Permission.LOOK),
     ("exclusions", "Exclusions", "hold blocked never", Permission.LOOK),
     ("calendar", "Calendar", "windows schedule hours", Permission.LOOK),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from rollouts.domain.failures import is_customers_block
 from rollouts.domain.lifecycle import (
     WAVE_ENDS,
     AttemptState,
@@ -287,4 +288,5 @@ def target_line(target: Target) -> TargetLine:
     )
     if newest is None or target.state in LEFT or newest.state == AttemptState.CANCELED:
         return TargetLine(target, "target", target.state, newest)
-    return TargetLine(target, "attempt", newest.state, newest)
+    barred = newest.state == AttemptState.FAILED and is_customers_block(newest.signature)
+    return TargetLine(target, "attempt", "blocked" if barred else newest.state, newest)

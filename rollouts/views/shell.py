@@ -124,6 +124,7 @@ def _tabs(path: str) -> list[Tab]:
         ("Home", "home", "/"),
         ("Orgs", "orgs", "/find/"),
         ("Rollouts", "rollouts", None),
+        ("Failures", "failures", None),
         ("Audiences", "audiences", "/lists/"),
         ("Exclusions", "exclusions", None),
         ("Calendar", "calendar", None),

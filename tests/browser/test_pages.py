@@ -39,6 +39,7 @@ PAGES = {
     "new audience": "/audiences/new/",
     "audience": "/audiences/1/",
     "exclusions": "/exclusions/",
+    "failures": "/failures/",
     "exclude": "/orgs/{org}/exclude/",
     "whose org": "/orgs/{org}/customer/",
     "list": "/lists/new/exclude/",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollouts.models import Attempt, FrozenOrg, Target, Wave
-from rollouts.pipeline import approve, control, second_try
+from rollouts.pipeline import approve, control, failing, kind_retry, second_try
 from rollouts.pipeline.transitions import Forbidden, Overtaken, Refusal
 from tests.support.trouble import (
     nothing_swallowed,
@@ -58,6 +58,50 @@ def test_a_retry_is_pushed_only_after_a_new_list_and_a_new_yes(world: World) -> 
     )
     states = Attempt.objects.filter(org__key=org).order_by("number").values_list("state", flat=True)
     assert list(states) == ["failed", "confirmed"]
+
+
+def test_a_retry_of_a_kind_takes_exactly_its_orgs_and_needs_its_own_yes(world: World) -> None:
+    wave = sandbox_rollout(world, drop_percent=50.0)
+    one, other = (target.org.key for target in wave.targets.select_related("org")[:2])
+    world.fail([one], "PACError", times=1)
+    world.fail([other], "LimitExceeded", times=1)
+    world.until(world.wave_is(wave, "baking"))
+    rollout = wave.rollout
+    package = rollout.to_version.package
+    signature = Attempt.objects.get(org__key=one).signature
+    hits = failing.hits(failing.failed(rollout=rollout, signature=signature))
+    seen = kind_retry.plan_of(rollout, hits)
+    assert ([key for going in seen.going for key in going.keys], seen.attempts) == ([one], [(2, 1)])
+
+    def retry(name: str, digest: str) -> kind_retry.Plan:
+        return kind_retry.ask(
+            rollout, package, signature,
+            seen=digest, by=world.people[name], reason="they made room", now=world.clock(),
+        )  # fmt: skip
+
+    with pytest.raises(Forbidden):
+        retry("ari", seen.digest)
+    with pytest.raises(Overtaken):
+        retry("pia", "of other orgs")
+    retry("pia", seen.digest)
+    with pytest.raises(Overtaken):
+        retry("pia", seen.digest)
+
+    frozen = world.freeze(wave).frozen_list
+    assert frozen
+    assert approve.approval_refusal(frozen, world.pia, world.clock())
+    world.ticks(4)
+    assert len(world.effects("request_created")) == 1
+    world.approve(wave)
+    world.until(world.wave_is(wave, "baking"))
+    assert wrongs(world) == []
+    again = Attempt.objects.filter(number=2)
+    assert [(attempt.org.key, attempt.state) for attempt in again] == [(one, "confirmed")]
+    (left,) = failing.hits(failing.failed(rollout=rollout, signature=signature))
+    assert left.now is failing.Now.UPGRADED
+    assert kind_retry.plan_of(rollout, [left]).skipped == [
+        "1 org already on the new version or a newer one"
+    ]
 
 
 def test_who_may_not_plan_asks_for_no_retry(world: World) -> None:

@@ -29,6 +29,7 @@ ACTS: dict[str, dict[str, Any]] = {
     "package-need-end": {"key": "x", "pk": 1},
     "package-check-off": {"key": "x", "code": "x"}, "rollout-finish-close": {"slug": "x"},
     "rollout-check-off": {"slug": "x", "code": "x"}, "draft-drop": {"pk": 1},
+    "failure-triage": {"key": "x"}, "rollout-failure-triage": {"slug": "x", "key": "x"},
     "batch-recall": {"slug": "x", "pk": 1}, "batch-look-again": {"slug": "x", "pk": 1},
 }  # fmt: skip
 

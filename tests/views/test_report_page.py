@@ -47,7 +47,7 @@ def test_it_tells_the_whole_story_with_the_age_of_its_data(
         "Ari Approver</bdi></b> approved wave 1 of hbr 4.3.0",
         "support is thin",
         "2 of 6 orgs started outside the window",
-        escape(FAILURE[2]),
+        escape(FAILURE.message),
         escape(HOSTILE),
         "Deprecate 4.2.",
     ):
@@ -67,8 +67,8 @@ def test_for_customers_it_holds_no_name_no_seat_no_message_and_only_what_is_conf
     names = {person.name for person in world.people.values()}
     names |= {escape(org.name) for org in world.orgs} | {org.key for org in world.orgs}
     secrets = names | {
-        FAILURE[1],
-        escape(FAILURE[2]),
+        FAILURE.title,
+        escape(FAILURE.message),
         "support is thin",
         "Own orgs are clean",
         "Seats",

@@ -6,10 +6,13 @@ would have answered is written here as it would have been stored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import cycle
 
 from rollouts.domain import ids
+from rollouts.domain.failures import Failure, classify
 from rollouts.domain.lifecycle import AttemptState, BatchState, RolloutState, TargetState, WaveState
 from rollouts.domain.permissions import Role
 from rollouts.domain.schedule import ANY_HOUR, Schedule
@@ -47,7 +50,9 @@ PEOPLE = {
     "omar": ("Omar Auditor", Role.AUDITOR),
 }
 HOSTILE = '<script>alert("x")</script> & “Söhne” \u202edrawkcab'
-FAILURE = ("ApexTestFailure", "Apex test failed", "Zone is required on 'Dispatch__c' in 3 records")
+FAILURE = Failure(
+    "ApexTestFailure", "Apex test failed", "Zone is required on 'Dispatch__c' in 3 records"
+)
 
 
 PROVED = [
@@ -124,8 +129,12 @@ class World:
         attempts: dict[AttemptState, int],
         state: BatchState = BatchState.RUNNING,
         sf_status: str = "InProgress",
+        says: Sequence[Failure | None] = (FAILURE,),
     ) -> Batch:
-        """Store a batch with attempts in the given states, for the wave's next waiting orgs."""
+        """Store a batch with attempts in the given states, for the wave's next waiting orgs.
+
+        What Salesforce ``says`` of the failed ones goes round; None is a failure without a word.
+        """
         assert wave.frozen_list
         size = sum(attempts.values())
         made = Batch.objects.create(
@@ -142,16 +151,22 @@ class World:
             sf_as_of=self.now,
         )
         waiting = iter(wave.targets.filter(state=TargetState.PLANNED.value).order_by("place"))
+        words = cycle(says)
         for attempt_state, count in attempts.items():
             for _ in range(count):
-                self._attempt(made, next(waiting), attempt_state)
+                said = next(words) if attempt_state is AttemptState.FAILED else None
+                self._attempt(made, next(waiting), attempt_state, said)
         Rollout.objects.filter(pk=wave.rollout_id).update(sf_as_of=self.now)
         return made
 
-    def _attempt(self, batch: Batch, target: object, state: AttemptState) -> None:
+    def _attempt(
+        self, batch: Batch, target: object, state: AttemptState, said: Failure | None
+    ) -> None:
         from rollouts.models import FrozenOrg, Target
 
         assert isinstance(target, Target)
+        failed = state is AttemptState.FAILED
+        kind, signature = classify([said] if said else [], org=target.org.name)
         made = Attempt.objects.create(
             batch=batch,
             target=target,
@@ -164,14 +179,14 @@ class World:
             sf_as_of=self.now,
             reserved_at=self.now,
             moved_at=self.now,
-            signature="ApexTestFailure | Apex test failed" if state is AttemptState.FAILED else "",
-            failure_kind="subscriber" if state is AttemptState.FAILED else "",
-            reason=FAILURE[1] if state is AttemptState.FAILED else "",
+            signature=signature if failed else "",
+            failure_kind=kind.value if failed else "",
+            reason=said.title if said else "",
         )
-        if state is AttemptState.FAILED:
+        if said:
             PushError.objects.create(
                 attempt=made, sf_id=key_of(made.pk, "0DY"), severity="Error",
-                type=FAILURE[0], title=FAILURE[1], message=FAILURE[2],
+                type=said.type, title=said.title, message=said.message, details=said.details,
             )  # fmt: skip
         target.state = _TARGET_AFTER.get(state, TargetState.IN_FLIGHT).value
         target.save(update_fields=["state"])

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from django.db.models import Max
 
-from rollouts.domain.failures import FailureKind, kind_among
+from rollouts.domain.failures import FailureKind, is_customers_block, kind_among
 from rollouts.domain.lifecycle import AttemptState, TargetState
+from rollouts.domain.triage import key_of
 from rollouts.models import Attempt, Batch, ChainHead, Event, PushError, Rollout, Wave
 
 WORDS = (
@@ -150,6 +151,12 @@ class Cluster:
     first_at: datetime | None
     example: PushError | None
     waves: list[int]
+    key: str
+
+    @property
+    def is_block(self) -> bool:
+        """Whether nothing has failed: the customer does not accept push upgrades."""
+        return is_customers_block(self.signature)
 
     @property
     def count(self) -> int:
@@ -179,6 +186,7 @@ def failures(rollout: Rollout, wave: Wave | None = None) -> list[Cluster]:
             first_at=min((a.ended_at or a.moved_at for a in members), default=None),
             example=examples.get(members[0].pk),
             waves=sorted({a.target.wave.number for a in members}),
+            key=key_of(rollout.to_version.package.sf_id, signature),
         )
         for signature, members in groups.items()
     ]

@@ -9,7 +9,8 @@ const IDLE_MS = 15_000;
 const HIDDEN_MS = 60_000;
 const IDLE_AFTER_MS = 60_000;
 const BACK_OFF_MS = [2_000, 4_000, 8_000, 16_000, 30_000, 60_000];
-const NEWS = 2; // one dropped request is none
+// One dropped request is none.
+const NEWS = 2;
 
 const page = document.documentElement;
 const banner = (name) => document.querySelector(`[data-banner="${name}"]`);

@@ -136,7 +136,8 @@ field?.addEventListener("keydown", (event) => {
     step(by);
   } else if (event.key === "Enter") {
     const chosen = found.querySelector('[aria-selected="true"]');
-    if (!chosen) return; // the form then asks for the page of all places
+    // The form then asks for the page of all places.
+    if (!chosen) return;
     event.preventDefault();
     chosen.click();
   }

@@ -41,7 +41,8 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(button.dataset.copy);
     label.textContent = "Copied";
     answer("Copied");
-  } catch { // no clipboard outside a secure context: select it for the person instead
+  } catch {
+    // No clipboard outside a secure context: select it for the person instead.
     label.textContent = "Press Ctrl+C";
     getSelection().selectAllChildren(document.getElementById(button.dataset.copyFrom) || button);
   }
@@ -51,7 +52,8 @@ document.addEventListener("click", async (event) => {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post" || event.defaultPrevented) return;
-  if (isSignedOut()) { // sent now, what was typed would be gone
+  if (isSignedOut()) {
+    // Sent now, what was typed would be gone.
     event.preventDefault();
     endSession();
     document.querySelector("[data-banner]:not([hidden]) a")?.focus();

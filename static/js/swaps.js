@@ -92,19 +92,20 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 // A list marked data-rows has items with ids. Values change in place at once; what would move, add or take
 // away an item waits until neither pointer nor focus is in the list. With data-new (the noun of an item)
 // new items always wait, behind a button that says how many.
-const waiting = new Map(); // id of a list: the list as the server last sent it
+// Id of a list: the list as the server last sent it.
+const waiting = new Map();
 
 const items = (list) => [...list.children].filter((item) => item.id);
+const order = (list) => items(list).map((item) => item.id).join();
 const isUnderHand = (list) => list.matches(":hover") || list.contains(document.activeElement);
 const pillOf = (list) => document.querySelector(`[data-pill="${CSS.escape(list.id)}"]`);
-const plural = (count, noun) => `${count} new ${noun}${count === 1 ? "" : noun.endsWith("h") ? "es" : "s"}`;
 
 function showPill(list, count) {
   const place = pillOf(list);
   if (!place) return;
   if (!count) { place.replaceChildren(); return; }
   const button = place.querySelector("button") || document.createElement("button");
-  const text = `${plural(count, list.dataset.new)}, show`;
+  const text = `${count} new ${list.dataset.new}${count === 1 ? "" : "s"}, show`;
   if (button.textContent !== text) button.textContent = text;
   if (button.isConnected) return;
   button.type = "button";
@@ -127,7 +128,7 @@ function settle(shown, sent) {
   } else if (keepsNew) {
     for (const id of added) after.get(id).remove();
   }
-  const isLess = items(sent).map((item) => item.id).join() !== items(whole).map((item) => item.id).join();
+  const isLess = order(sent) !== order(whole);
   if (isLess) waiting.set(shown.id, whole);
   else waiting.delete(shown.id);
   showPill(shown, keepsNew && isLess ? added.length : 0);
@@ -148,8 +149,7 @@ function release() {
     if (isUnderHand(shown)) continue;
     const sent = whole.cloneNode(true);
     settle(shown, sent);
-    const moves = items(shown).map((item) => item.id).join() !== items(sent).map((item) => item.id).join();
-    if (moves) Idiomorph.morph(shown, sent);
+    if (order(shown) !== order(sent)) Idiomorph.morph(shown, sent);
   }
 }
 

@@ -7,9 +7,9 @@
 
 const page = document.documentElement;
 const factor = Number(page.dataset.factor || 1);
-const VERY_LATE = 5; // late is twice what is usual, very late ten times
+// Late is twice what is usual, very late ten times.
+const VERY_LATE = 5;
 const A_DAY = 86_400;
-const SECOND_MS = 1_000;
 
 let known = Date.parse(page.dataset.now || "") || Date.now();
 let knownAt = Date.now();
@@ -80,7 +80,7 @@ export function addLocalTitles(within) {
   }
 }
 
-setInterval(refreshAges, SECOND_MS);
+setInterval(refreshAges, 1_000);
 refreshAges();
 addLocalTitles(document);
 

@@ -48,7 +48,7 @@ def noticed() -> bool:
     """
     memory.look_back()
     if not memory.restored():
-        for link in Connection.objects.ready():
+        for link in Connection.objects.ready().order_by("pk"):
             sweep.sweep(link, gateway_for(link))
     return memory.restored()
 
@@ -60,10 +60,10 @@ def match() -> Matched:
     """
     _void_everything()
     found = Matched()
-    for link in Connection.objects.ready():
+    for link in Connection.objects.ready().order_by("pk"):
         gateway = gateway_for(link)
         since = memory.deployment().created_at - sweep.OVERLAP
-        for package in link.packages.all():
+        for package in link.packages.order_by("pk"):
             for request in sweep.everything(package, gateway, since):
                 _match_one(package, request, gateway, found)
         sweep.follow(link, gateway, clock.now())

@@ -72,13 +72,12 @@ def _read_live(batch: Batch, gateway: Gateway) -> LiveReads:
     assert batch.sf_id is not None  # noqa: S101 - verified batches are bound
     read_at = clock.now()
     package = batch.list.to_version.package.sf_id
-    from_versions = batch.attempts.filter(state__in=_LIVE).values_list(
-        "org__key", "approved__from_version"
-    )
+    live = batch.attempts.filter(state__in=_LIVE).order_by("pk")
+    from_versions = live.values_list("org__key", "approved__from_version")
     versions = {one.pk: one.number for one in batch.list.to_version.package.versions.all()}
     approved = {key: versions[version] for key, version in from_versions}
     orgs = list(approved)
-    rows = batch.attempts.filter(state__in=_LIVE).values_list("org_id", "org__key")
+    rows = live.values_list("org_id", "org__key")
     held = exclusions.barred((pk for pk, _ in rows), read_at)
     barred = {key for pk, key in rows if pk in held}
     wanted = batch.list.to_version

@@ -31,9 +31,9 @@ def confirm_successes(rollout: Rollout, gateway: Gateway) -> int:
     as an unknown failure and is never retried by itself.
     """
     waiting = list(
-        Attempt.objects.filter(
-            batch__wave__rollout=rollout, state=AttemptState.SUCCEEDED.value
-        ).select_related("org", "batch", "version")
+        Attempt.objects.filter(batch__wave__rollout=rollout, state=AttemptState.SUCCEEDED.value)
+        .select_related("org", "batch", "version")
+        .order_by("pk")
     )
     read_at = clock.now()
     waiting = _due(waiting, read_at)

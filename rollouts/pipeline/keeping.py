@@ -184,7 +184,8 @@ def _rule(frozen: FrozenList, window: str | None, zones: str | None) -> Rule | N
 def of_batch(batch: Batch, now: datetime) -> dict[str, Hours | None]:
     """Return the hours of each org still in a batch, by its id; None where nobody knows them."""
     assert batch.start_at is not None and batch.not_after is not None  # noqa: S101, PT018
-    keys = dict(batch.attempts.filter(state__in=_LIVE).values_list("org_id", "org__key"))
+    live = batch.attempts.filter(state__in=_LIVE).order_by("pk")
+    keys = dict(live.values_list("org_id", "org__key"))
     start = in_utc(batch.start_at)
     within = Span(start, max(start, in_utc(batch.not_after)) + _HOUR)
     known = hours_of(batch.list, list(keys), now, within)

@@ -21,11 +21,11 @@ class Waiting(NamedTuple):
 
 
 def waiting(batch: Batch) -> dict[str, Waiting]:
-    """Return the attempts of a batch that have not ended, by org: one query, no objects."""
+    """Return the attempts of a batch that have not ended, by org in push order: one query."""
     rows = batch.attempts.filter(state__in=[state.value for state in ATTEMPT_LIVE])
     return {
         key: Waiting(pk, target)
-        for key, pk, target in rows.values_list("org__key", "pk", "target_id")
+        for key, pk, target in rows.order_by("pk").values_list("org__key", "pk", "target_id")
     }
 
 

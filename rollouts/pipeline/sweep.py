@@ -46,7 +46,7 @@ def sweep(link: Connection, gateway: Gateway) -> int:
     since = (link.swept_at or read_at) - OVERLAP
     strangers = sum(
         meet(package, request, gateway, read_at)
-        for package in link.packages.all()
+        for package in link.packages.order_by("pk")
         for request in everything(package, gateway, since)
     )
     follow(link, gateway, read_at)
@@ -139,7 +139,7 @@ def _store(
 
 def follow(link: Connection, gateway: Gateway, now: datetime) -> None:
     """Read the known strangers again: their orgs may have changed, and they end."""
-    rows = {row.sf_id: row for row in link.strangers.open()}
+    rows = {row.sf_id: row for row in link.strangers.open().order_by("pk")}
     if not rows:
         return
     seen = {request.id: request for request in gateway.requests(list(rows))}
@@ -160,5 +160,6 @@ def follow(link: Connection, gateway: Gateway, now: datetime) -> None:
 def in_the_way(link: Connection, orgs: Iterable[str]) -> list[tuple[str, int]]:
     """List open strangers as (request id, how many of these orgs it holds), those with any."""
     wanted = set(orgs)
-    shared = [(row.sf_id, len(wanted.intersection(row.orgs))) for row in link.strangers.open()]
+    rows = link.strangers.open().order_by("pk")
+    shared = [(row.sf_id, len(wanted.intersection(row.orgs))) for row in rows]
     return [(sf_id, count) for sf_id, count in shared if count]

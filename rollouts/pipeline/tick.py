@@ -68,13 +68,13 @@ def sync_all(*, full: bool | None = None) -> None:
     with leased("sync", clock.now()) as mine:
         if not mine:
             return
-        for link in Connection.objects.sources():
+        for link in Connection.objects.sources().order_by("pk"):
             try:
                 sync.sync(link, gateway_for(link), full=full)
             except SalesforceError as error:
                 sync.note_failure(link, error)
                 log.warning("sync of %s failed: %s", link.name, error)
-        for link in Connection.objects.licensing():
+        for link in Connection.objects.licensing().order_by("pk"):
             try:
                 licences.sync_licences(link, gateway_for(link), full=full)
                 sync.note_budget(link, gateway_for(link))
@@ -98,7 +98,7 @@ def watch_all() -> None:
     """Let the watcher make its round over every connection, each with a heartbeat of its own."""
     memory.look_back()
     began, whole = clock.now(), True
-    for link in Connection.objects.ready():
+    for link in Connection.objects.ready().order_by("pk"):
         try:
             selftest.sweep(link)
             whole = watch.watch(link, gateway_for(link)) and whole

@@ -35,7 +35,7 @@ def watch(link: Connection, gateway: Gateway) -> bool:
     _finish_recalls(link, gateway)
     _look_for_strangers(link, gateway, now)
     whole = True
-    for package in link.packages.filter(Exists(_BATCHES)):
+    for package in link.packages.filter(Exists(_BATCHES)).order_by("pk"):
         requests = gateway.open_requests(package.sf_id)
         for request in requests:
             try:

@@ -13,20 +13,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
-from rollouts.models import Batch, Wave
+from rollouts.models import Batch, Deployment, Wave
 from rollouts.pipeline import clock as pipeline_clock
 from rollouts.pipeline import control, leases, memory, tick
-from rollouts.simulator import Simulator
 from rollouts.simulator.options import Options
 from tests.support import trouble
 from tests.support.trouble import PROMPT, own_rollout, sandbox_rollout, until_batch
 from tests.support.world import START, Clock, World
 
 ORGS, SEED = 60, 7
+# All our requests start at a second of the minute that follows from this: always the same one.
+INSTALLATION = UUID(int=0x5EED)
 # Hours before clocks change: in the USA on 14 March 2027, in Europe on the 28th.
 CHANGES = {
     "usa": datetime(2027, 3, 14, 5, 0, tzinfo=UTC),
@@ -39,8 +41,9 @@ _SWEEP_EVERY = (
 
 
 def _wear(watch: Monotonic) -> None:
-    """Let claims measure their age by the story's clock; a claim's beginning is a default."""
-    vars(leases)["time"] = watch
+    """Let workers measure time by the story's clock; a claim's beginning is a default."""
+    for module in (leases, control):
+        vars(module)["time"] = watch
     born = leases.Claim.__init__
 
     def begin(claim: leases.Claim, batch: Batch, epoch: int) -> None:
@@ -63,7 +66,7 @@ class Scene:
     name: str
     wave: int
     at: datetime
-    salesforce: bytes
+    salesforce: sqlite3.Connection
     unarmed: bool
 
 
@@ -87,8 +90,13 @@ class Stage:
         trouble.WATCHED_EVERY = timedelta(minutes=7)
         _wear(Monotonic(self.clock))
         self.world = World(self.clock, orgs=ORGS, seed=SEED)
+        self._skew = timedelta()
+        self.world.sim.set_clock(lambda: self.clock() + self._skew)
         for module in (tick, control):
             module.gateway_for = lambda _link: self.world.gateway  # type: ignore[attr-defined]
+        Deployment.objects.create(
+            pk=1, installation=INSTALLATION, simulation=True, created_at=self.clock()
+        )
         self.world.sync()
         kept = {"django_migrations", "django_content_type", "auth_permission"}
         self._tables = [t for t in connection.introspection.table_names() if t not in kept]
@@ -152,7 +160,8 @@ class Stage:
                     f'CREATE FUNCTION "{name}".{how}() RETURNS void LANGUAGE plpgsql AS'
                     f" $body$ BEGIN {' '.join(body)} END $body$"
                 )
-        seen = self.world.sim._db.serialize()
+        seen = sqlite3.connect(":memory:")
+        self.world.sim._db.backup(seen)
         return Scene(name, wave, self.clock.at, seen, unarmed=not name.endswith("armed"))
 
     def _put_back(self, scene: Scene, skew: timedelta = timedelta()) -> None:
@@ -167,17 +176,10 @@ class Stage:
         self.clock.at = scene.at
         world = self.world
         world._synced = scene.at
-        world.sim = Simulator(
-            data=":memory:",
-            seed=SEED,
-            orgs=ORGS,
-            clock=lambda: self.clock() + skew,
-            options=replace(Options(), pace=PROMPT),
-        )
-        kept = sqlite3.connect(":memory:")
-        kept.deserialize(scene.salesforce)
-        kept.backup(world.sim._db)
-        kept.close()
+        # The simulated org itself lives on: to invent its world anew costs more than its memory.
+        scene.salesforce.backup(world.sim._db)
+        world.sim._last_seen, self._skew = 0, skew
+        world.sim.options = replace(Options(), pace=PROMPT)
         world.gateway = world._gateway()
         # Salesforce's patience with logins passes with the story's clock.
         world.gateway.login._monotonic = lambda: self.clock().timestamp()

@@ -122,8 +122,10 @@ def main() -> None:
     url, seeds, standing, only = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
     product.load(url)
     product.migrate()
+    from tests.batteries import swift
     from tests.batteries.mutations.broken import RULES
 
+    swift.remember()
     theatre = Theatre()
     for rule in RULES:
         if not only or only[0] in rule.__name__:

@@ -7,7 +7,6 @@ two calls on their way. Batch states are indexes into the code's own ``BatchStat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rollouts.domain.lifecycle import BATCH_ENDS, BATCH_MOVES, BatchState
@@ -139,23 +138,35 @@ def slot(request: int) -> int:
     return REQUESTS + REQUEST * (request - 1)
 
 
+# What is asked for every state some dozen times is looked up.
+_AT = tuple(slot(request) for request in range(SLOTS + 1))
+_JOBS = tuple((jobs % 3, jobs // 3 % 3, jobs // 9) for jobs in range(256))
+# The lowest free slot is always taken first, and none is given back.
+_FIRST = tuple(tuple(range(1, count + 1)) for count in range(SLOTS + 1))
+
+
 def status_of(state: bytes | bytearray, request: int) -> int:
-    return state[slot(request)] & STATUS
+    return state[_AT[request]] & STATUS
 
 
 def jobs_of(state: bytes | bytearray, request: int) -> tuple[int, int, int]:
     """How many jobs for a, b and x."""
-    jobs = state[slot(request) + 1]
-    return jobs % 3, jobs // 3 % 3, jobs // 9
+    return _JOBS[state[_AT[request] + 1]]
 
 
-def requests(state: bytes | bytearray) -> Iterator[int]:
-    return (number for number in range(1, SLOTS + 1) if state[slot(number)])
+def requests(state: bytes | bytearray) -> tuple[int, ...]:
+    """The requests there are."""
+    count = 0
+    while count < SLOTS and state[_AT[count + 1]]:
+        count += 1
+    return _FIRST[count]
 
 
 def bound_to(state: bytes | bytearray, request: int) -> int | None:
     """The batch that holds this request's id."""
-    return next((b for b in range(BATCHES) if state[b * BATCH + REQ] == request), None)
+    if state[REQ] == request:
+        return 0
+    return 1 if state[BATCH + REQ] == request else None
 
 
 def standing(state: bytes | bytearray) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import logging
+import queue
 import random
 import threading
 import time
@@ -21,14 +22,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tests.batteries import product
 from tests.batteries.oracle import judge
 from tests.batteries.report import Line, commit, write
 from tests.batteries.servers.postgres import running
 
+if TYPE_CHECKING:  # Django is set up only once there is a server
+    from rollouts.models import Wave
+    from tests.support.world import World
+
 WORKERS, BEATS, LOOPS = 8, 2, 2
 _PATIENCE = 120.0  # seconds for one storm
+Bell = Callable[[], object]
 
 
 def storms(quantity: int, seed: int) -> Iterator[tuple[int, int, list[str]]]:
@@ -41,16 +48,16 @@ def storms(quantity: int, seed: int) -> Iterator[tuple[int, int, list[str]]]:
     from rollouts.models import Batch
     from rollouts.pipeline import batches, leases, loop, tick, timing
     from tests.batteries.schedules.stage import Stage
-    from tests.batteries.schedules.story import evidence
     from tests.support.trouble import settle
 
     stage = Stage()
+    crew = Crew(WORKERS + LOOPS)
     local = threading.local()
 
     def gateway(_link: object) -> object:
         # As in life: every worker has a session of its own.
-        if getattr(local, "world", None) is not stage.world.sim:
-            local.world, local.gateway = stage.world.sim, stage.world._gateway()
+        if getattr(local, "round", None) is not stage.world.gateway:
+            local.round, local.gateway = stage.world.gateway, stage.world._gateway()
         return local.gateway
 
     vars(tick)["gateway_for"] = gateway
@@ -72,34 +79,40 @@ def storms(quantity: int, seed: int) -> Iterator[tuple[int, int, list[str]]]:
         trouble: list[str] = []
         here = 0
         if not scene.name.endswith("verified"):
-            trouble, here = _at_once(bells, chance), 1
+            trouble, here = crew.ring(chance.sample(bells, k=len(bells))), 1
         batch = Batch.objects.open().select_related("wave__rollout").first()
         if batch is not None and batch.state == "verified":
             moment: datetime = timing.arm_from(batch, wave.rollout.policy) + timedelta(minutes=1)
             stage.clock.at = max(stage.clock.at, moment)
-            trouble += _at_once(bells, chance)
+            trouble += crew.ring(chance.sample(bells, k=len(bells)))
             here += 1
         vars(batches)["claimed"], vars(tick)["leased"] = taken, named
         stage.clock.forward(minutes=4)
         settle(stage.world, wave)
-        counts = Counter(
-            effect.request_id
-            for effect in stage.world.sim.effects()
-            if effect.kind == "request_pending"
-        )
-        trouble += [f"{one} was activated {n} times" for one, n in counts.items() if n != 1]
-        orgs = wave.targets.count()
-        done = wave.targets.filter(state="done").count()
-        if done != orgs:
-            trouble.append(f"{done} of {orgs} orgs are done")
-        trouble += judge(evidence(stage.world, wave)).violations
+        activated, wrong = _judged(stage.world, wave)
         met += here
-        words = [f"wave {number} ({scene.name}): {one}" for one in trouble]
-        yield here, sum(counts.values()), words
+        words = [f"wave {number} ({scene.name}): {one}" for one in (*trouble, *wrong)]
+        yield here, activated, words
+    crew.dismiss()
     connection.close()
 
 
-def _again(bell: Callable[[], None]) -> Callable[[], None]:
+def _judged(world: World, wave: Wave) -> tuple[int, list[str]]:
+    """Count a wave's activations, and say what is wrong with it."""
+    from tests.batteries.schedules.story import evidence
+
+    counts = Counter(
+        effect.request_id for effect in world.sim.effects() if effect.kind == "request_pending"
+    )
+    wrong = [f"{one} was activated {n} times" for one, n in counts.items() if n != 1]
+    orgs = wave.targets.count()
+    done = wave.targets.filter(state="done").count()
+    if done != orgs:
+        wrong.append(f"{done} of {orgs} orgs are done")
+    return sum(counts.values()), [*wrong, *judge(evidence(world, wave)).violations]
+
+
+def _again(bell: Bell) -> Bell:
     def ring() -> None:
         for _ in range(BEATS):
             bell()
@@ -114,32 +127,54 @@ def _loop(loop: object) -> None:
             loop.step(part)  # type: ignore[attr-defined]
 
 
-def _at_once(bells: Sequence[Callable[[], object]], chance: random.Random) -> list[str]:
-    """Let everybody begin at the same instant, in a drawn order; gives what they died of."""
-    from django.db import connection
+class Crew:
+    """Everybody who is rung for, each in a thread with a line to the database of its own.
 
-    gate, trouble = threading.Barrier(len(bells)), []
+    They live for the whole battery, as workers do: to hang up and dial anew costs as much as a
+    storm, and nobody would begin at the same instant.
+    """
 
-    def ring(bell: Callable[[], object]) -> None:
-        try:
-            gate.wait(30)
-            bell()
-        except Exception as error:  # noqa: BLE001 - a worker that dies is what this looks for
-            trouble.append(f"a worker died of {error!r}")
-        finally:
-            connection.close()
+    def __init__(self, size: int) -> None:
+        self._gate = threading.Barrier(size)
+        self._given: list[queue.SimpleQueue[Bell | None]] = []
+        self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for _ in range(size):
+            given: queue.SimpleQueue[Bell | None] = queue.SimpleQueue()
+            self._given.append(given)
+            threading.Thread(target=self._serve, args=(given,), daemon=True).start()
 
-    threads = [
-        threading.Thread(target=ring, args=(bell,), daemon=True)
-        for bell in chance.sample(list(bells), k=len(bells))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_PATIENCE)
-        if thread.is_alive():
-            trouble.append(f"a worker hangs for {_PATIENCE:g} s")
-    return trouble
+    def ring(self, bells: Sequence[Bell]) -> list[str]:
+        """Let everybody begin at the same instant; gives what they died of."""
+        for given, bell in zip(self._given, bells, strict=True):
+            given.put(bell)
+        said = []
+        until = time.monotonic() + _PATIENCE
+        for _ in bells:
+            try:
+                said.append(self._done.get(timeout=max(0.0, until - time.monotonic())))
+            except queue.Empty:
+                # Whoever hangs holds what the others will wait for; nothing after it can be told.
+                raise SystemExit(f"VIOLATION  a worker hangs for {_PATIENCE:g} s") from None
+        return [word for word in said if word]
+
+    def dismiss(self) -> None:
+        """Let everybody hang up and go."""
+        for given in self._given:
+            given.put(None)
+
+    def _serve(self, given: queue.SimpleQueue[Bell | None]) -> None:
+        from django.db import connection
+
+        while (bell := given.get()) is not None:
+            word = ""
+            try:
+                self._gate.wait(30)
+                bell()
+            except Exception as error:  # noqa: BLE001 - a worker that dies is what this looks for
+                word = f"a worker died of {error!r}"
+                connection.close()
+            self._done.put(word)
+        connection.close()
 
 
 def _anybody(claimed: Callable[..., object]) -> Callable[..., object]:

@@ -31,14 +31,22 @@ class Driver:
         for person in (self._planner, *self._approvers):
             person.sign_in()
 
-    def plan(self, version: str, orgs: Sequence[str]) -> str:
-        """Plan a rollout of a version (its id) to these orgs through the pages of a draft."""
+    def plan(self, version: str, orgs: Sequence[str], *, emergency: str = "") -> str:
+        """Plan a rollout of a version (its id) to these orgs through the pages of a draft.
+
+        With the reason of an ``emergency`` its waves bake for hours and not for days.
+        """
         pia = self._planner
         audience = pia.send("/rollouts/new/", version=version)
         pia.send(audience, rev=1, org_ids="\n".join(orgs), next="1")
+        rev = 2
+        if emergency:
+            waves = audience.replace("/audience/", "/waves/")
+            pia.send(waves, rev=rev, profile="emergency", emergency=emergency)
+            rev += 1
         # A battery does not wait for the nights of its orgs.
-        pia.send(audience.replace("/audience/", "/schedule/"), rev=2, hours="any")
-        where = pia.send(audience.replace("/audience/", "/review/"), rev=3)
+        pia.send(audience.replace("/audience/", "/schedule/"), rev=rev, hours="any")
+        where = pia.send(audience.replace("/audience/", "/review/"), rev=rev + 1)
         self.slug = where.strip("/").rpartition("/")[2]
         return self.slug
 

@@ -44,6 +44,7 @@ class Battery:
     """One run."""
 
     sandboxes, production = SANDBOXES, PRODUCTION
+    emergency = ""
 
     def __init__(self, demo: Demo, kills: Sequence[Planned]) -> None:
         self.demo = demo
@@ -93,7 +94,7 @@ class Battery:
         )
         lasting = [orgs[-self.production - 4]]
         self.demo.tell("outcomes", {"orgs": lasting, "outcome": "fail", "error": "LimitExceeded"})
-        self.driver.plan(catalog["4.2.2"], orgs)
+        self.driver.plan(catalog["4.2.2"], orgs, emergency=self.emergency)
         self._say(f"rollout {self.driver.slug} planned by pia: {len(orgs)} orgs")
 
     def _open_kills(self) -> list[Killed]:

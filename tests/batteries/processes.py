@@ -45,6 +45,8 @@ class Processes(Battery):
     """One run: the battery of kills, with other blows, over as many rollouts as these need."""
 
     sandboxes, production = 12, 24
+    # Bakes of days would pass at another speed, with a restart before and after each.
+    emergency = "There is much to kill, and little time."
 
     def __init__(self, demo: Demo, field: Field, blows: Sequence[Blow], kills: int) -> None:
         super().__init__(demo, [])

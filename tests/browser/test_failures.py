@@ -84,7 +84,7 @@ def exactly_one_kind_is_retried(pia: Visitor, ari: Visitor, slug: str) -> None:
     assert faults(page) == []
     page.get_by_label("Why?").fill("They made room.")
     page.get_by_role("button", name="Put 2 orgs on a new list").click()
-    expect(page.get_by_text("2 orgs wait for a new list in wave 1")).to_be_visible()
+    expect(acts.said(page, "2 orgs wait for a new list in wave 1")).to_be_visible()
     kind = pia.path
 
     acts.freeze(pia, slug, 1)

@@ -20,7 +20,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
-from rollouts.models import ChainHead, Event, FreezeRow, Rollout
+from rollouts.models import ChainHead, Event, Exclusion, FreezeRow, Rollout, Wave
 from rollouts.pipeline import calendar, control, exclusions, trail
 from rollouts.pipeline.transitions import record
 from tests.views import recorded
@@ -198,6 +198,27 @@ def test_a_page_of_the_log_costs_the_same_however_long_it_is(
     for number in range(30):
         record("exclude", f"org {number}", now=world.now, by=world.people["ada"])
     assert queries() == before
+
+
+def test_48_what_other_pages_tests_do_not_try_leaves_its_reason_too(
+    busy: Rollout, world: World, sign_in: Browser
+) -> None:
+    pia, ari, page = sign_in("pia"), sign_in("ari"), f"/rollouts/{busy.slug}/"
+    kept = f"/exclusions/{Exclusion.objects.get().pk}/"
+    Wave.objects.filter(rollout=busy, number=2).update(state="frozen")
+
+    answers = [
+        pia.post(f"{kept}end/", {"reason": "the merger is through"}),
+        pia.post(f"{kept}keep/"),
+        ari.post(f"{page}waves/2/close/", {"reason": "they mend it themselves"}),
+        pia.post(f"{page}abort/", {"reason": "a newer version is near"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [303] * 4
+    told = dict(Event.objects.exclude(person=None).values_list("action", "reason"))
+    assert told["abort"] == "a newer version is near"
+    assert told["close_wave"] == "they mend it themselves"
+    assert told["ask_end_exclusion"] == "the merger is through"
 
 
 def test_48_every_acting_address_is_in_the_table_of_what_it_records(

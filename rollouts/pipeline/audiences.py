@@ -15,11 +15,11 @@ from rollouts.models import Package, PackageVersion, Rollout, Target
 from rollouts.pipeline import exclusions, marks, org_facts
 from rollouts.pipeline.heap import without_collecting
 from rollouts.pipeline.org_facts import Known
+from rollouts.pipeline.parts import parts
 from rollouts.pipeline.transitions import Refusal
 
 _ENDS = [state.value for state in ROLLOUT_ENDS]
 _OVER = [TargetState.DONE.value, TargetState.FAILED.value, TargetState.LEFT_OVER.value]
-_AT_ONCE = 900
 _BESIDE = frozenset(
     {"largest_batch", "base", "saved", "saved_version", "skip_trials", "take_expired"}
 )
@@ -151,8 +151,7 @@ def _elsewhere(instead_of: Rollout | None, among: Sequence[int] | None) -> dict[
     )
     if among is None:
         return dict(rows)
-    parts = (among[start : start + _AT_ONCE] for start in range(0, len(among), _AT_ONCE))
-    return dict(row for part in parts for row in rows.filter(org__in=part))
+    return dict(row for part in parts(among) for row in rows.filter(org__in=part))
 
 
 def chooser(choice: AudienceChoice, package: Package) -> Callable[[Facts], bool]:

@@ -17,11 +17,11 @@ from rollouts.domain.permissions import Permission
 from rollouts.models import Account, CustomerWord, Exclusion, FreezeRow, Org, Person
 from rollouts.pipeline import customers
 from rollouts.pipeline.freezes import freeze_of
+from rollouts.pipeline.parts import parts
 from rollouts.pipeline.transitions import Refusal, demand, record, writing
 
 # A freeze that ends by an org's own clocks has ended everywhere so long after that time of UTC.
 _EVERYWHERE = timedelta(days=1)
-_AT_ONCE = 900
 
 
 @writing()
@@ -122,11 +122,7 @@ def _refuse_opening(
 
 def _held(orgs: Collection[int], accounts: Collection[int], now: datetime) -> _Held:
     found = _Held()
-    listed = list(orgs)
-    of_orgs = (
-        Exclusion.objects.in_force(now).filter(org__in=listed[start : start + _AT_ONCE])
-        for start in range(0, len(listed), _AT_ONCE)
-    )
+    of_orgs = (Exclusion.objects.in_force(now).filter(org__in=part) for part in parts(orgs))
     for row in (row for part in of_orgs for row in part):
         # One person decides of what a sandbox took over, so it does not stand in for two.
         if row.org_id is not None and not row.waits_for_decision:
